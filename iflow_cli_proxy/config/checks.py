@@ -1,0 +1,64 @@
+"""What a value of the right type must still satisfy.
+
+Each check answers with what was expected, or with nothing when the value is fine. It never repeats the value, which
+may be a secret. Refuses to know which setting it serves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""Names of providers and kinds: they become file names and environment variables (RELIABILITY I39)."""
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h", "socks4", "socks4a")
+
+
+def not_empty(value: str) -> str:
+    return "" if value.strip() else "some text"
+
+
+def no_empty_items(value: Sequence[object]) -> str:
+    return "" if all(value) else "a list without empty items"
+
+
+def no_empty_values(value: Mapping[str, str]) -> str:
+    return "" if all(name and target for name, target in value.items()) else "a name on both sides of every ="
+
+
+def name_or_empty(value: str) -> str:
+    return "" if not value or NAME.fullmatch(value) else "a name of a-z, 0-9, - and _"
+
+
+def status_codes(value: Sequence[int]) -> str:
+    return "" if all(400 <= code <= 599 for code in value) else "statuses between 400 and 599"
+
+
+def http_url_or_empty(value: str) -> str:
+    return "" if not value or _is_url(value, ("http", "https")) else "a URL such as http://127.0.0.1:9801/v1"
+
+
+def proxy_url(value: str) -> str:
+    return "" if not value or _is_url(value, _PROXY_SCHEMES) else "a URL such as socks5h://127.0.0.1:1080"
+
+
+def headers(value: str | Mapping[str, str]) -> str:
+    if isinstance(value, str):
+        return ""
+    fine = all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(text) for name, text in value.items())
+    return "" if fine else "HTTP header names with values on one line"
+
+
+def _is_url(value: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    has_space = any(char.isspace() or ord(char) < 32 for char in value)
+    return parts.scheme in schemes and bool(parts.hostname) and port_is_fine and not has_space

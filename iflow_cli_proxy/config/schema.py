@@ -1,0 +1,214 @@
+"""Every setting there is: one tree of frozen dataclasses, its defaults, and one line of help for each leaf.
+
+This is the one place where a setting is written down; the loader, `config init`, `config show` and the tables of the
+README are derived from it. Refuses to know where values come from (`load.py`) and what they do.
+"""
+
+# ruff: noqa: RUF009 -- `leaf()` stands in for `dataclasses.field()`, which that rule knows
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal, TypeAlias
+
+from iflow_cli_proxy.config import checks
+from iflow_cli_proxy.config.leaf import leaf
+from iflow_cli_proxy.core.secret import Secret
+
+TransportName: TypeAlias = Literal["auto", "plain", "mimic"]
+Strategy: TypeAlias = Literal["least_busy", "round_robin", "weighted", "fill_first", "sticky"]
+UnknownModels: TypeAlias = Literal["pass", "reject"]
+KeysRequired: TypeAlias = Literal["auto", "always", "never"]
+Thinking: TypeAlias = Literal["auto", "on", "off"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogFormat: TypeAlias = Literal["auto", "human", "json"]
+HeaderSet: TypeAlias = Literal["aligned", "minimal"]
+
+_DAY_S: Final = 86_400.0
+_SHORTEST_S: Final = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Where the gateway listens and what it takes in."""
+
+    host: str = leaf(
+        "127.0.0.1", "Address to listen on; any other than loopback asks for client keys.", needs_restart=True
+    )
+    port: int = leaf(28000, "Port to listen on; 0 takes a free one.", low=0, high=65_535, needs_restart=True)
+    workers: int = leaf(1, "Processes that share the address.", low=1, high=256, needs_restart=True)
+    max_body_bytes: int = leaf(10_485_760, "Largest request body; larger ones get 413.", low=1024, high=1 << 31)
+    head_timeout_s: float = leaf(10.0, "Time for a client to send its request head.", low=_SHORTEST_S, high=_DAY_S)
+    body_timeout_s: float = leaf(30.0, "Time for a client to send its whole body.", low=_SHORTEST_S, high=_DAY_S)
+    write_timeout_s: float = leaf(
+        60.0, "Time a client may take nothing of its answer before it is cut off.", low=_SHORTEST_S, high=_DAY_S
+    )
+    keepalive_s: float = leaf(15.0, "Silence before a ping in the client's protocol.", low=_SHORTEST_S, high=_DAY_S)
+    drain_s: float = leaf(30.0, "Time for running answers to end after SIGTERM.", low=0, high=_DAY_S)
+    drain_delay_s: float = leaf(
+        0.0, "Wait between saying not ready and closing the port, for load balancers.", low=0, high=300
+    )
+    max_in_flight: int = leaf(0, "Requests at one time, then 503; 0: no limit.", low=0)
+    max_connections_per_ip: int = leaf(4096, "Open connections from one address; 0: no limit.", low=0)
+    access_log: bool = leaf(True, "One log line for each request.")
+    response_headers: bool = leaf(True, "Name account, route and attempts in x-iflow2api-* headers.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthSettings:
+    """Who may call the gateway."""
+
+    required: KeysRequired = leaf("auto", "Ask for a client key; auto: on any address but loopback.")
+    accept_account_ids: bool = leaf(False, "Take an account's id for a client key, as iflow-go did.")
+    client_keys: tuple[Secret, ...] = leaf(
+        (), "Client keys in clear, for containers; IFLOW2API_CLIENT_KEY sets them, separated by commas.",
+        check=checks.no_empty_items, example='["sk-my-own-key"]',
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamSettings:
+    """How upstreams are called; each of these may stand in a [providers.NAME] table too."""
+
+    transport: TransportName = leaf(
+        "auto", "HTTP client; mimic shows a browser's handshake, auto is plain unless the provider prefers mimic."
+    )
+    impersonate: str = leaf("chrome124", "Browser whose handshake mimic shows.", check=checks.not_empty)
+    proxy: str = leaf(
+        "", "Proxy for upstream calls: http://, https://, socks5:// or socks5h://.", check=checks.proxy_url,
+        is_url=True, example='"socks5h://127.0.0.1:1080"',
+    )  # fmt: skip
+    trust_env: bool = leaf(False, "Obey HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.")
+    ca_file: str = leaf(
+        "", "PEM file of the authorities to trust instead of the usual ones.", example='"/etc/ssl/company.pem"'
+    )
+    connect_timeout_s: float = leaf(5.0, "Time to connect, TLS included.", low=_SHORTEST_S, high=_DAY_S)
+    first_byte_timeout_s: float = leaf(120.0, "Time to headers and first event.", low=_SHORTEST_S, high=_DAY_S)
+    idle_timeout_s: float = leaf(60.0, "Silence between any two reads.", low=_SHORTEST_S, high=_DAY_S)
+    content_timeout_s: float = leaf(
+        180.0, "Time between two events that carry content; pings do not count.", low=_SHORTEST_S, high=_DAY_S
+    )
+    total_timeout_s: float = leaf(1800.0, "Time for a whole streamed answer.", low=_SHORTEST_S, high=_DAY_S)
+    json_total_timeout_s: float = leaf(600.0, "Time for a whole JSON answer.", low=_SHORTEST_S, high=_DAY_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutingSettings:
+    """Which provider and account answer for a model."""
+
+    strategy: Strategy = leaf("least_busy", "How an account is picked.")
+    default_provider: str = leaf("", "Provider for models nobody lists; empty: the first enabled one.")
+    unknown_models: UnknownModels = leaf("pass", "pass: to the default provider; reject: 404 at once.")
+    fallbacks: Mapping[str, tuple[str, ...]] = leaf(
+        {}, "What to try next when a model fails.", example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }'
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResilienceSettings:
+    """When to try again and when to let an account rest."""
+
+    failure_threshold: int = leaf(3, "Failures in a row before an account rests.", low=1, high=1000)
+    cool_down_s: float = leaf(30.0, "How long it rests.", low=0, high=_DAY_S)
+    retry_attempts: int = leaf(1, "Further tries on the same account.", low=0, high=10)
+    max_attempts: int = leaf(3, "Tries for one request in all.", low=1, high=10)
+    retry_backoff_ms: int = leaf(200, "Base of the random wait before a try on the same account.", low=0, high=60_000)
+    retry_status_codes: tuple[int, ...] = leaf(
+        (429, 500, 502, 503, 504), "Upstream statuses worth another try.", check=checks.status_codes
+    )
+    retry_ambiguous: bool = leaf(True, "Try again when the upstream may have done the work unseen.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterRules:
+    """What is done to the request parameters of the models a glob names."""
+
+    default: Mapping[str, object] = leaf({}, "Set when the request is silent.", example="{ temperature = 0.7 }")
+    override: Mapping[str, object] = leaf({}, "Set whatever the request says.", example="{ top_p = 0.95 }")
+    remove: tuple[str, ...] = leaf((), "Taken out of the request.", example='["logprobs"]')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsSettings:
+    """Names and parameters of models."""
+
+    aliases: Mapping[str, str] = leaf(
+        {}, "Other names for models; globs are allowed on the left.", check=checks.no_empty_values,
+        example='{ "claude-*" = "glm-5" }',
+    )  # fmt: skip
+    parameters: Mapping[str, ParameterRules] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasoningSettings:
+    """What becomes of a model's thinking text."""
+
+    preserve: bool = leaf(True, "Give thinking as reasoning_content; false: merge it into the text.")
+    thinking: Thinking = leaf("auto", "Whether a model thinks when the request does not say; auto: the model's habit.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggingSettings:
+    """What is written about the gateway's work."""
+
+    level: LogLevel = leaf("info", "Least important lines to write.")
+    format: LogFormat = leaf("auto", "auto: human on a terminal, else json.")
+    file: str = leaf("", "File to write to besides standard error.", example='"/var/log/iflow2api.log"')
+    max_bytes: int = leaf(10_485_760, "Size at which the file is rotated.", low=4096)
+    files: int = leaf(5, "Rotated files to keep.", low=0, high=1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings(UpstreamSettings):
+    """A service to call. Where its table is silent on a leaf of [upstream], the value there holds."""
+
+    kind: str = leaf(
+        "", "iflow, qwen, openai_compatible or a preset such as deepseek; empty: the table's name if it is one.",
+        check=checks.name_or_empty, example='"openai_compatible"',
+    )  # fmt: skip
+    enabled: bool = leaf(True, "false: as if the table were not there.")
+    base_url: str = leaf(
+        "", "Where its API begins; empty: the preset's own.", check=checks.http_url_or_empty, is_url=True,
+        example='"http://127.0.0.1:9801/v1"',
+    )  # fmt: skip
+    api_key_env: str = leaf("", "Environment variable that holds the key.", example='"DESK_KEY"')
+    api_key: Secret = leaf(Secret(), "The key itself; `api_key_env` or a sign-in keeps it out of this file.")
+    headers: HeaderSet | Mapping[str, str] = leaf(
+        {}, "Extra headers as a table; for iflow also aligned (the default) or minimal.", check=checks.headers,
+        hides_values=True, example='{ "x-team" = "docs" }',
+    )  # fmt: skip
+    models: tuple[str, ...] = leaf(
+        (), "Models it serves besides those it lists itself.", check=checks.no_empty_items, example='["glm-5"]'
+    )
+    concurrency: int = leaf(0, "Requests at one time on each account; 0: the provider's own limit.", low=0)
+    telemetry: bool = leaf(False, "iflow: send the vendor's client telemetry, with true values only.")
+
+    @property
+    def header_set(self) -> HeaderSet:
+        """Which of iFlow's header tables is sent."""
+        return self.headers if isinstance(self.headers, str) else "aligned"
+
+    @property
+    def extra_headers(self) -> Mapping[str, str]:
+        """Headers the person added."""
+        return {} if isinstance(self.headers, str) else self.headers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole tree, never changed after it is built."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    resilience: ResilienceSettings = field(default_factory=ResilienceSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
+    reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+
+
+def upstream_leaves(upstream: UpstreamSettings) -> dict[str, Any]:
+    """What a provider takes from [upstream] where its own table is silent."""
+    return {member.name: getattr(upstream, member.name) for member in fields(UpstreamSettings)}

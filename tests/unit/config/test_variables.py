@@ -1,0 +1,49 @@
+import pytest
+
+from iflow_cli_proxy.config.leaf import spec_of
+from iflow_cli_proxy.config.schema import Settings
+from iflow_cli_proxy.config.variables import all_variables, setting_of, variable_of
+
+ROOT = spec_of(Settings)
+
+
+def test_every_leaf_has_a_variable_of_its_own_that_leads_back_to_it() -> None:
+    paths = [path for path, _ in ROOT.leaves()]
+
+    assert len({variable_of(path) for path in paths}) == len(paths)
+    for path in paths:
+        found = setting_of(variable_of(path), ROOT)
+        assert found is not None
+        assert found[0] == path
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("IFLOW2API_UPSTREAM_FIRST_BYTE_TIMEOUT_S", ("upstream", "first_byte_timeout_s")),
+        ("IFLOW2API_MODELS_ALIASES", ("models", "aliases")),
+        ("IFLOW2API_MODELS_PARAMETERS", ("models", "parameters")),
+        ("IFLOW2API_PROVIDERS", ("providers",)),
+        ("IFLOW2API_PROVIDERS_DESK_BASE_URL", ("providers", "desk", "base_url")),
+        ("IFLOW2API_PROVIDERS_DESK_API_KEY", ("providers", "desk", "api_key")),
+        ("IFLOW2API_PROVIDERS_DESK_API_KEY_ENV", ("providers", "desk", "api_key_env")),
+        ("IFLOW2API_PROVIDERS_MY_DESK_PROXY", ("providers", "my_desk", "proxy")),
+        ("IFLOW2API_PROVIDERS_LLAMA_CPP_CA_FILE", ("providers", "llama-cpp", "ca_file")),
+    ],
+)
+def test_variables_of_tables_and_providers_are_understood(variable: str, path: tuple[str, ...]) -> None:
+    found = setting_of(variable, ROOT, ["desk", "llama-cpp"])
+
+    assert found is not None
+    assert found[0] == path
+
+
+@pytest.mark.parametrize(
+    "variable", ["IFLOW2API_HOME", "IFLOW2API_SERVER_PROT", "IFLOW2API_PROVIDERS_DESK_ZZZ", "PATH"]
+)
+def test_other_variables_stand_for_nothing(variable: str) -> None:
+    assert setting_of(variable, ROOT) is None
+
+
+def test_the_known_variables_can_be_listed_for_suggestions() -> None:
+    assert "IFLOW2API_SERVER_PORT" in all_variables(ROOT)
