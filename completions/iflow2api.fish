@@ -1,0 +1,1 @@
+complete --command iflow2api --no-files --arguments "(env _IFLOW2API_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) iflow2api)" --condition "env _IFLOW2API_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) iflow2api"

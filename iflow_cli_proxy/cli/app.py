@@ -1,0 +1,60 @@
+"""The root of the command line. Adding a command is one line here; its module stays unread until this is imported.
+
+Knows the groups, the global options and how errors become exit codes. Refuses to do any command's work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from iflow_cli_proxy.cli import completion, config, version
+from iflow_cli_proxy.cli.output import ExitCode, report
+from iflow_cli_proxy.cli.session import RootConfigOption, Session
+
+app = typer.Typer(
+    name="iflow2api",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(config.app, name="config")
+app.command()(version.version)
+app.command()(completion.completion)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config_file: RootConfigOption = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=version.print_and_leave)
+    ] = False,
+) -> None:
+    """The accounts you have, served as one fast, safe LLM endpoint."""
+    ctx.obj = Session(os.environ, config_file)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code; `args` stands in for those of the process."""
+    from iflow_cli_proxy.core.errors import GatewayError
+
+    _never_fail_to_encode()
+    try:
+        app(args)
+    except GatewayError as error:
+        sys.exit(report(error))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _never_fail_to_encode() -> None:
+    """A terminal that knows no `…` shows a question mark instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
