@@ -1,0 +1,33 @@
+"""Makers of identifiers. Entropy is handed over, so a test may know what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+Entropy: TypeAlias = Callable[[int], bytes]
+"""`os.urandom`, or something a test can foresee: a number of bytes in, that many bytes out."""
+
+
+def request_id(entropy: Entropy) -> str:
+    """`req_` and 24 hex digits: names one exchange in the log, the ledger and the client's headers."""
+    return "req_" + entropy(12).hex()
+
+
+def completion_id(entropy: Entropy) -> str:
+    """An id in OpenAI's style, for answers whose upstream gave none."""
+    return "chatcmpl-" + entropy(12).hex()
+
+
+def call_id(entropy: Entropy) -> str:
+    """An id for a tool call that came without one."""
+    return "call_" + entropy(12).hex()
+
+
+def uuid4(entropy: Entropy) -> str:
+    """A random UUID (RFC 9562, version 4)."""
+    raw = bytearray(entropy(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,180 @@
+"""The codec port: what every public API family must be able to do, in symmetrical pairs.
+
+*Decode* always means wire to canonical. A codec is pure: no sockets, clock, randomness or logging; ids and instants it
+needs are handed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.events import Event, Reply
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.sse import Frame
+from iflow_cli_proxy.core.stage import Stage
+from iflow_cli_proxy.core.usage import Usage
+
+Judge: TypeAlias = Callable[[Json], GatewayError | None]
+"""What a JSON object that is not an answer means; the provider knows its upstream's ways. None: nothing known."""
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
+    """One client request as it came in. Header names are lower case; nothing in it has been believed yet."""
+
+    protocol: str
+    body: bytes
+    headers: Mapping[str, str] = {}
+    path: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    request_id: str = ""
+    client: str = ""
+    """Name of the client key, empty when none was needed."""
+
+
+class Envelope(msgspec.Struct, kw_only=True):
+    """The outside of a checked request: enough to route it, without building the canonical form."""
+
+    model: str
+    is_stream: bool
+    wants_usage: bool
+    """The client asked to see usage at the end of its stream."""
+    fields: Mapping[str, Any]
+    """The other top-level fields, each as raw JSON, for an upstream that speaks the same protocol."""
+    values: Json
+    """The whole body, decoded, for `decode_request`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteSpec:
+    """An HTTP route a codec answers on."""
+
+    method: str
+    path: str
+    operation: str = "generate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReply:
+    """An error in its protocol's own words."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeOptions:
+    """What an encoder is told about this client and this answer."""
+
+    id: str = ""
+    """Stands in where the upstream gave no id."""
+    created: int = 0
+    """Epoch seconds, likewise."""
+    model: str = ""
+    shows_usage: bool = True
+    merges_reasoning: bool = False
+    """Thinking becomes part of the text instead of a field of its own."""
+
+
+class Seen(Enum):
+    """What a tap makes of one frame."""
+
+    CONTENT = 1
+    """Goes to the client, and shows that the model is alive."""
+    QUIET = 2
+    """Goes to the client, carries nothing a person would read."""
+    USAGE = 3
+    """Only usage; goes to a client that asked for it."""
+    NOTHING = 4
+    """Goes nowhere."""
+    DONE = 5
+    """The end marker."""
+
+
+class Tap(Protocol):
+    """Looks at a stream that is passed through. Remembers usage and whether the end was reached."""
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def is_finished(self) -> bool:
+        """Every answer in the stream has said why it ended."""
+        ...
+
+    def look(self, data: bytes) -> Seen:
+        """Raises GatewayError when the frame reports a failure or is not what the protocol promises."""
+        ...
+
+
+class Codec(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def routes(self) -> tuple[RouteSpec, ...]: ...
+
+    @property
+    def ping(self) -> bytes:
+        """What keeps a silent stream alive, complete on the wire."""
+        ...
+
+    @property
+    def end_marker(self) -> bytes:
+        """What ends a good stream on the wire; empty when the protocol has none."""
+        ...
+
+    def read_envelope(self, inbound: Inbound) -> Envelope:
+        """Check the whole request. Raises InvalidRequest naming the JSON path."""
+        ...
+
+    def decode_request(self, envelope: Envelope) -> ChatRequest: ...
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Json]:
+        """Top-level body fields, without `model` and `stream`."""
+        ...
+
+    def read_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = ...) -> Usage | None:
+        """Check a whole answer that is to be passed on unchanged. Raises GatewayError when it is none."""
+        ...
+
+    def decode_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = ...) -> Reply:
+        """Raises GatewayError when the body is not an answer."""
+        ...
+
+    def encode_reply(self, reply: Reply, options: EncodeOptions) -> bytes: ...
+
+    def stream_decoder(self, judge: Judge, failing_words: frozenset[str]) -> Stage[Frame, Event]: ...
+
+    def stream_encoder(self, options: EncodeOptions) -> Stage[Event, bytes]:
+        """Bytes of whole frames; a Failed event becomes the protocol's error event and no end marker."""
+        ...
+
+    def decode_error(self, body: Json) -> GatewayError | None:
+        """What an error body of this protocol says, None when it is not one.
+
+        In the speaker's words and from its side: "unauthenticated" from an upstream is about our key there.
+        """
+        ...
+
+    def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply: ...
+
+    def stream_error(self, error: GatewayError) -> bytes:
+        """The error event that ends a stream whose head was already sent."""
+        ...
+
+    def tap(self, judge: Judge, failing_words: frozenset[str]) -> Tap: ...
+
+    def carries_content(self, data: bytes) -> bool:
+        """Whether a frame that `Tap.look` found good is past the commit point.
+
+        Looks closer than the tap. Raises GatewayError when the frame is not what the protocol promises after all.
+        """
+        ...

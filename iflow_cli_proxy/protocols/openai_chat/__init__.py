@@ -1,0 +1,68 @@
+"""OpenAI's Chat Completions, for clients and for upstreams."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.events import Reply
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, ErrorReply, Inbound, Judge, RouteSpec
+from iflow_cli_proxy.protocols.openai_chat import errors, reply, request, stream, tap
+from iflow_cli_proxy.protocols.openai_chat.wire import PROTOCOL
+
+
+class OpenAiChat:
+    """The codec; it has no state."""
+
+    name: Final = PROTOCOL
+    routes: Final = (
+        RouteSpec(method="POST", path="/v1/chat/completions"),
+        RouteSpec(method="POST", path="/chat/completions"),
+    )
+    ping: Final = b": ping\n\n"
+    end_marker: Final = stream.END_MARKER
+
+    def read_envelope(self, inbound: Inbound) -> Envelope:
+        return request.read_envelope(inbound)
+
+    def decode_request(self, envelope: Envelope) -> ChatRequest:
+        return request.decode_request(envelope)
+
+    def encode_request(self, chat: ChatRequest) -> dict[str, Json]:
+        return request.encode_request(chat)
+
+    def read_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
+        return reply.read_reply(body, judge, failing_words)
+
+    def decode_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Reply:
+        return reply.decode_reply(body, judge, failing_words)
+
+    def encode_reply(self, whole: Reply, options: EncodeOptions) -> bytes:
+        return reply.encode_reply(whole, options)
+
+    def stream_decoder(self, judge: Judge, failing_words: frozenset[str]) -> stream.StreamDecoder:
+        return stream.StreamDecoder(judge, failing_words)
+
+    def stream_encoder(self, options: EncodeOptions) -> stream.StreamEncoder:
+        return stream.StreamEncoder(options)
+
+    def decode_error(self, body: Json) -> GatewayError | None:
+        return errors.decode_error(body)
+
+    def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply:
+        return errors.encode_error(error, request_id)
+
+    def stream_error(self, error: GatewayError) -> bytes:
+        return errors.stream_error(error)
+
+    def tap(self, judge: Judge, failing_words: frozenset[str]) -> tap.StreamTap:
+        return tap.StreamTap(judge, failing_words)
+
+    def carries_content(self, data: bytes) -> bool:
+        return tap.carries_content(data)
+
+
+CODEC: Final = OpenAiChat()

@@ -1,0 +1,195 @@
+"""Whole Chat Completions answers: checked, read as Reply, and written from one.
+
+A message has one text, one thinking and one list of calls: the order of parts within an answer does not survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, Failing, GatewayError, Malformed
+from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
+from iflow_cli_proxy.core.jsonx import Json, JsonError
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
+from iflow_cli_proxy.protocols.openai_chat.stop import decode_stop, encode_stop
+from iflow_cli_proxy.protocols.openai_chat.usage import decode_usage, encode_usage
+from iflow_cli_proxy.protocols.openai_chat.wire import (
+    MODELLED_ANSWER,
+    MODELLED_CHOICE,
+    MODELLED_DELTA,
+    PROTOCOL,
+    WireAnswer,
+    WireChoice,
+    WireDelta,
+    WireToolDelta,
+    decode_answer,
+)
+
+CUT_SHORT: Final = "The upstream's answer was cut off before its end."
+_LAST_DATE: Final = 253_402_300_800
+"""Epoch seconds at the end of the year 9999."""
+
+
+def judged(body: bytes, judge: Judge) -> GatewayError:
+    """What a body that is not an answer means."""
+    if not body.strip():
+        return EmptyAnswer("The upstream sent an empty answer.")
+    try:
+        value = jsonx.decode_strict(body)
+    except JsonError as error:
+        if error.is_cut:
+            return CutOff(CUT_SHORT)
+        return Malformed("The upstream sent something that is not JSON.", detail=error.what)
+    found = judge(value) if isinstance(value, dict) else None
+    return found or Malformed("The upstream sent JSON that is not an answer.")
+
+
+def reported_failure(word: str) -> GatewayError:
+    """A finish reason that is a failure in disguise."""
+    return Failing("The upstream reported a failure instead of an answer.", detail=f"finish_reason {word}")
+
+
+def read_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
+    answer, _ = _checked(body, judge, failing_words)
+    return decode_usage(answer.usage)
+
+
+def decode_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Reply:
+    answer, plain = _checked(body, judge, failing_words)
+    extras = {name: value for name, value in plain.items() if name not in MODELLED_ANSWER and value is not None}
+    pairs = list(zip(answer.choices or (), plain["choices"], strict=True))
+    pairs.sort(key=lambda pair: pair[0].index or 0)
+    return Reply(
+        **decode_head(answer),
+        choices=tuple(_decode_choice(*pair) for pair in pairs),
+        usage=decode_usage(answer.usage),
+        extras={PROTOCOL: extras} if extras else {},
+    )
+
+
+def _checked(body: bytes, judge: Judge, failing_words: frozenset[str]) -> tuple[WireAnswer, dict[str, Json]]:
+    """A good answer, in our shape and in its own. A body is read whole even if only to be passed on: see `F39`."""
+    try:
+        plain = jsonx.decode_strict(body)
+        answer = decode_answer(body)
+    except JsonError as error:
+        raise judged(body, judge) from error
+    if not answer.choices or answer.error:
+        raise judged(body, judge)
+    for choice in answer.choices:
+        if choice.finish_reason in failing_words:
+            raise reported_failure(choice.finish_reason or "")
+    return answer, plain
+
+
+class Head(TypedDict):
+    id: str
+    model: str
+    created: int
+
+
+def decode_head(answer: WireAnswer) -> Head:
+    """What Reply and Started have in common; a date that is none is as good as no date."""
+    created = answer.created if isinstance(answer.created, float) and 0 < answer.created < _LAST_DATE else 0
+    return Head(id=str(answer.id or ""), model=answer.model or "", created=int(created))
+
+
+def _decode_choice(wire: WireChoice, plain: Mapping[str, Json]) -> Choice:
+    message = wire.message or wire.delta or WireDelta()
+    end = decode_stop(wire.finish_reason, wire.index or 0) if wire.finish_reason else None
+    extras = unmodelled(plain, plain.get("message") or plain.get("delta") or {})
+    return Choice(
+        parts=tuple(_decode_parts(message)),
+        reason=end.reason if end else None,
+        word=end.word if end else "",
+        extras={PROTOCOL: extras} if extras else {},
+    )
+
+
+def unmodelled(choice: Mapping[str, Json], message: Mapping[str, Json]) -> dict[str, Json]:
+    """Fields of a choice and of its message (under `message`) that we have no word for."""
+    extras = {name: value for name, value in choice.items() if name not in MODELLED_CHOICE and value is not None}
+    inner = {name: value for name, value in message.items() if name not in MODELLED_DELTA and value is not None}
+    return extras | ({"message": inner} if inner else {})
+
+
+def _decode_parts(message: WireDelta) -> list[ReplyPart]:
+    parts = []
+    reasoning = message.reasoning_content or message.reasoning
+    if reasoning or message.signature:
+        seals = {"signature": message.signature} if message.signature else {}
+        parts.append(ReplyPart(kind=PartKind.REASONING, text=reasoning or "", seals=seals))
+    if message.content:
+        parts.append(ReplyPart(kind=PartKind.TEXT, text=message.content))
+    if message.refusal:
+        parts.append(ReplyPart(kind=PartKind.REFUSAL, text=message.refusal))
+    for call in message.tool_calls or ():
+        name = call.function.name if call.function else None
+        parts.append(ReplyPart(kind=PartKind.TOOL_CALL, text=arguments_of(call), id=call.id or "", name=name or ""))
+    return parts
+
+
+def arguments_of(call: WireToolDelta) -> str:
+    """The argument text of a call or of a piece of one."""
+    found = call.function.arguments if call.function else None
+    return found or "" if not isinstance(found, dict) else jsonx.encode(found).decode()
+
+
+# --- encode -------------------------------------------------------------------------------------------------------
+
+
+def encode_reply(reply: Reply, options: EncodeOptions) -> bytes:
+    body: dict[str, Any] = {
+        "id": reply.id or options.id,
+        "object": "chat.completion",
+        "created": reply.created or options.created,
+        "model": reply.model or options.model,
+        "choices": [
+            _encode_choice(index, choice, options.merges_reasoning, reply.id or options.id)
+            for index, choice in enumerate(reply.choices)
+        ],
+        "usage": encode_usage(reply.usage),
+    }
+    return jsonx.encode(body | dict(reply.extras.get(PROTOCOL, {})))
+
+
+def _encode_choice(index: int, choice: Choice, merges_reasoning: bool, answer_id: str) -> Json:
+    extras = dict(choice.extras.get(PROTOCOL, {}))
+    message = _encode_message(choice.parts, merges_reasoning, f"{answer_id}.{index}") | extras.pop("message", {})
+    reason = None if choice.reason is None else encode_stop(choice.reason, choice.word)
+    return {"index": index, "message": message, "finish_reason": reason} | extras
+
+
+def _encode_message(parts: tuple[ReplyPart, ...], merges_reasoning: bool, answer_id: str) -> dict[str, Json]:
+    texts: dict[PartKind, list[str]] = {kind: [] for kind in PartKind}
+    for part in parts:
+        texts[part.kind].append(part.text)
+    reasoning, text = "".join(texts[PartKind.REASONING]), "".join(texts[PartKind.TEXT])
+    if merges_reasoning:
+        reasoning, text = "", "\n\n".join(piece for piece in (reasoning, text) if piece)
+    asked = [part for part in parts if part.kind is PartKind.TOOL_CALL]
+    calls = [encode_call(part.id or stand_in_id(answer_id, at), part.name, part.text) for at, part in enumerate(asked)]
+    message: dict[str, Json] = {"role": "assistant", "content": text or (None if calls else "")}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    for part in parts:
+        if "signature" in part.seals and not merges_reasoning:
+            message["signature"] = part.seals["signature"]
+    if texts[PartKind.REFUSAL]:
+        message["refusal"] = "".join(texts[PartKind.REFUSAL])
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def encode_call(call_id: str, name: str, arguments: str) -> dict[str, Json]:
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def stand_in_id(answer_id: str, number: int) -> str:
+    """For a call that came without an id: made from the answer's, so that two turns never give the same."""
+    unique = "".join(char for char in answer_id if char.isascii() and char.isalnum())
+    return f"call_{unique[-24:]}_{number}"

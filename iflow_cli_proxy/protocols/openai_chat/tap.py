@@ -1,0 +1,70 @@
+"""Chat Completions streams that are passed through: looked at, not rebuilt.
+
+What the tap lets through means to the client what decoding and encoding it again would have meant.
+"""
+
+from __future__ import annotations
+
+from iflow_cli_proxy.core.errors import Malformed
+from iflow_cli_proxy.core.jsonx import JsonError
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.base import Judge, Seen
+from iflow_cli_proxy.protocols.openai_chat.reply import judged, reported_failure
+from iflow_cli_proxy.protocols.openai_chat.usage import decode_usage
+from iflow_cli_proxy.protocols.openai_chat.wire import DONE, WireDelta, decode_answer, decode_probe
+
+
+class StreamTap:
+    """Looks at each frame of a stream that is passed on as it is."""
+
+    __slots__ = ("_ended", "_failing_words", "_judge", "_seen", "usage")
+
+    def __init__(self, judge: Judge, failing_words: frozenset[str]) -> None:
+        self._judge = judge
+        self._failing_words = failing_words
+        self._seen: set[int] = set()
+        self._ended: set[int] = set()
+        self.usage: Usage | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return bool(self._ended) and self._seen == self._ended
+
+    def look(self, data: bytes) -> Seen:
+        try:
+            probe = decode_probe(data)
+        except JsonError as error:
+            if data.strip() == DONE:
+                return Seen.DONE
+            raise judged(data, self._judge) from error
+        if probe.error:
+            raise judged(data, self._judge)
+        if probe.usage is not None:
+            self.usage = decode_usage(probe.usage) or self.usage
+        if not probe.choices:
+            if probe.choices is None and probe.usage is None:
+                raise judged(data, self._judge)
+            return Seen.USAGE if probe.usage is not None else Seen.QUIET
+        for number, choice in enumerate(probe.choices):
+            index = number if choice.index is None else choice.index
+            self._seen.add(index)
+            if choice.finish_reason:
+                if choice.finish_reason in self._failing_words:
+                    raise reported_failure(choice.finish_reason)
+                self._ended.add(index)
+        return Seen.CONTENT
+
+
+def carries_content(data: bytes) -> bool:
+    """Whether a good frame shows the client anything: text, thinking, a call, an end. A role alone does not."""
+    try:
+        answer = decode_answer(data)
+    except JsonError as error:
+        raise Malformed("The upstream sent an event that is not part of an answer.", detail=error.what) from error
+    for choice in answer.choices or ():
+        delta = choice.delta or choice.message or WireDelta()
+        if choice.finish_reason or delta.content or delta.reasoning_content or delta.reasoning:
+            return True
+        if delta.refusal or delta.tool_calls or delta.signature:
+            return True
+    return False

@@ -1,0 +1,206 @@
+"""The shapes of OpenAI's Chat Completions on the wire, as far as we look at them.
+
+Requests are checked against `WireRequest` and travel on as they came; fields it does not name are the upstream's
+business. Answers decode into Structs that name what we use. Source: OpenAI API reference, "Chat"; the limits are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from iflow_cli_proxy.core import jsonx
+
+PROTOCOL: Final = "openai_chat"
+DONE: Final = b"[DONE]"
+"""The data of the frame that ends a stream."""
+
+NOT_FOR_CLIENTS: Final = (
+    "api_base",
+    "api_key",
+    "api_version",
+    "base_url",
+    "custom_llm_provider",
+    "extra_headers",
+    "organization",
+    "__proto__",
+)
+"""Words by which other gateways let a request choose its destination or its credentials. Never here (I16)."""
+
+# --- requests -----------------------------------------------------------------------------------------------------
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+# A name, not a path, a template or a header in disguise (I13).
+ModelName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!.*\.\.)[^\W_][\w .:/@+,()\[\]-]*\Z")]
+Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
+
+
+class WireImage(Struct):
+    url: str
+    detail: str | None = None
+
+
+class WireAudio(Struct):
+    data: str
+    format: str
+
+
+class WireFile(Struct):
+    filename: str | None = None
+    file_data: str | None = None
+    file_id: str | None = None
+
+
+class WireContent(Struct):
+    """A content part. Parts of a type we do not know are passed on."""
+
+    type: Name
+    text: str | None = None
+    image_url: WireImage | str | None = None
+    input_audio: WireAudio | None = None
+    file: WireFile | None = None
+    refusal: str | None = None
+
+
+class WireFunction(Struct):
+    name: Name
+    arguments: Any = None
+
+
+class WireToolCall(Struct):
+    function: WireFunction | None = None
+    id: str | None = None
+    type: str | None = None
+
+
+class WireMessage(Struct):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[WireContent] | None = None
+    name: str | None = None
+    tool_calls: Annotated[list[WireToolCall], Meta(max_length=1024)] | None = None
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+    signature: str | None = None
+    refusal: str | None = None
+
+
+class WireToolFunction(Struct):
+    name: Name
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class WireTool(Struct):
+    """A tool. Types other than `function` are passed on."""
+
+    type: Name
+    function: WireToolFunction | None = None
+
+
+class WireStreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class WireRequest(Struct):
+    model: ModelName
+    messages: Annotated[list[WireMessage], Meta(min_length=1, max_length=20_000)]
+    stream: bool | None = None
+    stream_options: WireStreamOptions | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    max_new_tokens: Tokens | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    temperature: Annotated[float, Meta(ge=0)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    stop: str | Annotated[list[str], Meta(max_length=64)] | None = None
+    tools: Annotated[list[WireTool], Meta(max_length=1024)] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+    logprobs: bool | None = None
+
+
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+Index = Annotated[int, Meta(ge=0, le=1023)]
+
+
+class WireFunctionDelta(Struct):
+    """`arguments` is JSON text, or (at servers that take the word literally) the object itself."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class WireToolDelta(Struct):
+    """A tool call or a piece of one; any of the three that identify it may be missing."""
+
+    index: int | None = None
+    id: str | None = None
+    function: WireFunctionDelta | None = None
+
+
+class WireDelta(Struct):
+    """A chunk's delta and, at the same time, a whole reply's message."""
+
+    role: str | None = None
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    signature: str | None = None
+    tool_calls: list[WireToolDelta] | None = None
+
+
+class WireChoice(Struct):
+    """A choice of a chunk (`delta`) or of a whole reply (`message`)."""
+
+    index: Index | None = None
+    delta: WireDelta | None = None
+    message: WireDelta | None = None
+    finish_reason: str | None = None
+
+
+class WireAnswer(Struct):
+    """A chunk or a whole reply. What an answer can do without is not worth failing for: `usage` is read with care."""
+
+    id: str | int | None = None
+    model: str | None = None
+    created: float | str | None = None
+    choices: list[WireChoice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+class ProbeChoice(Struct):
+    index: Index | None = None
+    finish_reason: str | None = None
+
+
+class Probe(Struct):
+    """The little that a passed-through answer is looked at for. Decoding it also proves that the JSON is whole,
+    and costs no more than searching the bytes for `"usage"` (0.2 µs for a chunk of 180 bytes)."""
+
+    choices: list[ProbeChoice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+MODELLED_ANSWER: Final = frozenset({"id", "object", "model", "created", "choices", "usage", "error"})
+MODELLED_CHOICE: Final = frozenset({"index", "delta", "message", "finish_reason"})
+MODELLED_DELTA: Final = frozenset(
+    {"role", "content", "reasoning_content", "reasoning", "refusal", "signature", "tool_calls"}
+)
+
+decode_answer: Final = jsonx.typed(WireAnswer)
+decode_probe: Final = jsonx.typed(Probe)
