@@ -1,0 +1,26 @@
+"""An account: one identity at a provider and the secret it holds now. A value; it has no behaviour of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iflow_cli_proxy.core.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Equal accounts are interchangeable; a refreshed credential makes a new value with the same `id`."""
+
+    id: str
+    provider: str
+    """Name of the provider it belongs to, as in `[providers.NAME]`."""
+    label: str
+    """What people see; never a secret."""
+    api_key: Secret = field(default_factory=Secret)
+    """The bearer value; empty when the upstream wants none."""
+    base_url: str = ""
+    """Where this account's API begins; empty for the provider's own."""
+    concurrency: int = 0
+    """Requests at one time; 0 for no limit."""
+    origin: str = ""
+    """Where it was found (a file or variable name), for people; never sent anywhere."""
