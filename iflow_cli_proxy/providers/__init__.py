@@ -1,0 +1,176 @@
+"""The providers there are: what a `[providers.NAME]` table becomes, and which accounts belong to it.
+
+PROVIDERS registers kinds with behaviour; every preset is a kind of its own without any code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from iflow_cli_proxy.config.schema import ProviderSettings
+from iflow_cli_proxy.core.clock import Clock
+from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.core.ids import Entropy
+from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.providers.base import Provider
+from iflow_cli_proxy.providers.discovery import Discovery, Finding, Reader
+from iflow_cli_proxy.providers.iflow import credentials
+from iflow_cli_proxy.providers.iflow.catalog import load_catalog
+from iflow_cli_proxy.providers.iflow.provider import IflowProvider
+from iflow_cli_proxy.providers.iflow.thinking import Default
+from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
+from iflow_cli_proxy.providers.presets import Preset, presets
+from iflow_cli_proxy.routing.catalog import Catalog, Model
+
+IFLOW: Final = "iflow"
+OPENAI_COMPATIBLE: Final = "openai_compatible"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What providers are given of the world."""
+
+    clock: Clock
+    entropy: Entropy
+    environ: Mapping[str, str]
+    read: Reader
+    home: Path | None = None
+    platform: str = "linux"
+    """`sys.platform`."""
+    thinking: Default = "auto"
+    model_files: Mapping[str, str] = field(default_factory=dict)
+    """The person's own model data by provider kind: the text of `models/KIND.toml` in the config directory."""
+
+
+Factory = Callable[[str, ProviderSettings, Surroundings], Provider]
+Finder = Callable[[str, ProviderSettings, Surroundings], Discovery]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    build: Factory
+    find_accounts: Finder
+
+
+def build_provider(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
+    """The provider of one table. Raises ConfigError when its kind or base URL is missing or unknown."""
+    return _kind(name, settings).build(name, settings, around)
+
+
+def find_accounts(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
+    """The accounts one table needs no sign-in for: keys in it, in the environment, in the files of other programs."""
+    return _kind(name, settings).find_accounts(name, settings, around)
+
+
+def kind_of(name: str, settings: ProviderSettings) -> str:
+    """The kind of a table: stated, else its name if that is a kind, else any URL and key."""
+    if settings.kind:
+        return settings.kind
+    return name if name in PROVIDERS or name in presets() else OPENAI_COMPATIBLE
+
+
+def _kind(name: str, settings: ProviderSettings) -> Kind:
+    kind = kind_of(name, settings)
+    if kind in presets():
+        return PROVIDERS[OPENAI_COMPATIBLE]
+    if kind not in PROVIDERS:
+        known = [*PROVIDERS, *presets()]
+        near = get_close_matches(kind, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
+        raise ConfigError(f"There is no provider kind {kind!r}.", param=f"providers.{name}.kind", hint=hint)
+    return PROVIDERS[kind]
+
+
+def _build_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
+    catalog = load_catalog(around.model_files.get(IFLOW, ""))
+    _add_named(catalog, settings)
+    return IflowProvider(
+        name,
+        catalog,
+        clock=around.clock,
+        entropy=around.entropy,
+        base_url=settings.base_url,
+        header_set=settings.header_set,
+        extra_headers=settings.extra_headers,
+        default_thinking=around.thinking,
+    )
+
+
+def _build_openai_compatible(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
+    preset = presets().get(kind_of(name, settings), Preset())
+    base_url = settings.base_url or preset.base_url
+    if not base_url:
+        raise ConfigError(
+            f"The provider {name!r} has no base_url.",
+            param=f"providers.{name}.base_url",
+            hint=f'write base_url = "https://..." under [providers.{name}]',
+        )
+    catalog = Catalog()
+    _add_named(catalog, settings)
+    return OpenAICompatible(
+        name, base_url, catalog, clock=around.clock, preset=preset, extra_headers=settings.extra_headers
+    )
+
+
+def _add_named(catalog: Catalog, settings: ProviderSettings) -> None:
+    """The models a table names, without touching what is known about them already."""
+    catalog.merge_remote(Model(id=model) for model in settings.models)
+
+
+def _find_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
+    configured = _configured(name, settings, Preset(), around.environ)
+    if configured.accounts:
+        return configured
+    found = credentials.discover(around.environ, around.home, around.read, provider=name, platform=around.platform)
+    return Discovery(
+        accounts=found.accounts, spare=found.spare, findings=(*configured.findings, *found.findings)
+    )  # fmt: skip
+
+
+def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
+    kind = kind_of(name, settings)
+    preset = presets().get(kind, Preset())
+    found = _configured(name, settings, preset, around.environ)
+    needs_key = kind in presets() and not preset.is_local and not settings.base_url
+    if found.accounts:
+        return found
+    if needs_key:
+        variable = settings.api_key_env or preset.key_variables[0]
+        finding = Finding(where=variable, problem=f"{name} has no API key", hint=f"set {variable}")
+        return Discovery(findings=(*found.findings, finding))
+    keyless = Account(id=name, provider=name, label=name, concurrency=settings.concurrency, origin="no key")
+    return Discovery(accounts=(keyless,), findings=found.findings)
+
+
+def _configured(name: str, settings: ProviderSettings, preset: Preset, environ: Mapping[str, str]) -> Discovery:
+    """The account whose key stands in the table or in the variables it or its preset names."""
+    variables = (settings.api_key_env,) if settings.api_key_env else preset.key_variables
+    variable = next((name for name in variables if environ.get(name, "").strip()), "")
+    key, origin = settings.api_key.reveal().strip(), f"providers.{name}.api_key"
+    if not key and variable:
+        key, origin = environ[variable].strip(), variable
+    if not key:
+        unset = f"is not set, so {name} is called without a key"
+        missing = (Finding(where=settings.api_key_env, problem=unset),) if settings.api_key_env else ()
+        return Discovery(findings=missing)
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        return Discovery(findings=(Finding(where=origin, problem="holds characters that no key has"),))
+    concurrency = settings.concurrency or (1 if kind_of(name, settings) == IFLOW else 0)
+    account = Account(
+        id=name, provider=name, label=name, api_key=Secret(key), concurrency=concurrency, origin=origin
+    )  # fmt: skip
+    return Discovery(accounts=(account,))
+
+
+PROVIDERS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        IFLOW: Kind(build=_build_iflow, find_accounts=_find_iflow),
+        OPENAI_COMPATIBLE: Kind(build=_build_openai_compatible, find_accounts=_find_openai_compatible),
+    }
+)

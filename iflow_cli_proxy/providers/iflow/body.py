@@ -1,0 +1,166 @@
+"""The body iFlow is sent: limits, sampling, thinking, and what only some models want.
+
+Knows the rules of the vendor's client as tables. Works on top-level fields that may still be bytes: `messages` and
+`tools` are passed on as they came, only small fields are decoded. Refuses to know headers and accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.providers.iflow.thinking import (
+    VENDOR_FIELDS,
+    WISH_FIELDS,
+    Default,
+    Level,
+    is_wish,
+    level_for,
+    rule_for,
+    wish_in,
+)
+
+INTERNAL_HOSTS: Final = (
+    "offline-whale-wave.alibaba-inc.com",
+    "whale.wave.vipserver.offline",
+    "whale-wave.alibaba-inc.com",
+    "pre-whale-wave.alibaba-inc.com",
+    "internal-offline-whale-wave.alibaba-inc.com",
+    "internal-whale-wave.alibaba-inc.com",
+)
+"""The vendor's own deployments, which want the session in the body too."""
+
+_LIMIT_FIELDS: Final = ("max_new_tokens", "max_completion_tokens", "max_tokens")
+_SMALL_FIELDS: Final = (
+    *_LIMIT_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "temperature", "top_p", "stream_options", "extend_fields",
+)  # fmt: skip
+_LONGEST_DECODED: Final = 65_536
+_TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
+
+DEFAULT_TEMPERATURE: Final = 0.6
+"""What the client sends for its main agent; `top_p` stays out beside it."""
+
+SAMPLING: Final[tuple[tuple[Callable[[str], bool], Mapping[str, Any]], ...]] = (
+    (lambda model: "glm-4.7" in model or "glm-5" in model, {"temperature": 1, "top_p": 0.95}),
+    (lambda model: model == "iFlow-ROME-30BA3B", {"temperature": 0.7, "top_p": 0.8, "top_k": 20}),
+)
+"""What a model wants where the request is silent; the client's own values win."""
+
+KIMI: Final = "kimi-k2.5"
+KIMI_FORCED: Final = {"top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
+"""Kimi K2.5 refuses other values, and any temperature."""
+
+DEEPSEEK_CHAT: Final = "deepseek-v3.2-chat"
+DEEPSEEK_REASONER: Final = "deepseek-v3.2-reasoner"
+REPAIR_MODEL: Final = "QWen3-4B"
+
+
+def build_body(
+    model: str,
+    fields: Mapping[str, Any],
+    *,
+    is_stream: bool,
+    output_limit: Callable[[str], int],
+    wish: Level | None = None,
+    default_thinking: Default = "auto",
+    wants_usage: bool = True,
+    internal_session: str = "",
+) -> dict[str, Any]:
+    """The complete body for `model`, whose name is as on the wire. `fields` is not changed.
+
+    `wish` comes from the model's name and wins over the fields. `output_limit` tells what a model can write;
+    `internal_session` is the session id for the vendor's own deployments, else empty.
+    """
+    small = {name: _decoded(fields[name]) for name in _SMALL_FIELDS if name in fields}
+    body: dict[str, Any] = {"model": model}
+    if "messages" in fields:
+        body["messages"] = fields["messages"]
+    if is_stream:
+        body.update(_stream_fields(small.get("stream_options"), wants_usage=wants_usage))
+    body.update((name, value) for name, value in fields.items() if name not in _REBUILT)
+    body.update(_sampling(model, small))
+    final_model = _think(body, model, small, level_for(model, wish or wish_in(small), default_thinking))
+    body["model"] = final_model
+    if model.startswith(KIMI):
+        body.pop("temperature", None)
+        body.update(KIMI_FORCED)
+    body.update(_limits(final_model, small, output_limit(final_model)))
+    body.update(_tools(fields))
+    if model.startswith(KIMI) and "tools" in body and "thinking" in body:
+        body.setdefault("tool_choice", "auto")
+    body.update(_extend(model, small.get("extend_fields"), internal_session))
+    if model == REPAIR_MODEL:
+        for name in ("thinking_mode", "reasoning", "chat_template_kwargs"):
+            body.pop(name, None)
+    return body
+
+
+_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *_TOOL_FIELDS})
+
+
+def _stream_fields(options: Json, *, wants_usage: bool) -> dict[str, Any]:
+    kept = options if isinstance(options, dict) else {}
+    options = {**kept, "include_usage": True} if wants_usage else kept
+    return {"stream": True, "stream_options": options} if options else {"stream": True}
+
+
+def _sampling(model: str, small: Mapping[str, Json]) -> dict[str, Any]:
+    """The client's temperature and top_p, else what the model wants, else the client program's temperature."""
+    given = {name: small[name] for name in ("temperature", "top_p") if small.get(name) is not None}
+    for fits, wanted in SAMPLING:
+        if fits(model):
+            return {**wanted, **given}
+    return given or {"temperature": DEFAULT_TEMPERATURE}
+
+
+def _think(body: dict[str, Any], model: str, small: Mapping[str, Json], level: Level | None) -> str:
+    """Put the fields for thinking into `body`; answers the name that is called."""
+    own = {name: small[name] for name in VENDOR_FIELDS if name in small and not is_wish(small[name], name)}
+    if own:
+        body.update(own)
+        return model
+    rule = rule_for(model)
+    if rule is None or level is None:
+        return model
+    body.update(rule.fields(level))
+    return DEEPSEEK_REASONER if model == DEEPSEEK_CHAT and level != "off" else model
+
+
+def _limits(model: str, small: Mapping[str, Json], limit: int) -> dict[str, int]:
+    asked = [value for name in _LIMIT_FIELDS if (value := _count(small.get(name))) is not None]
+    tokens = min(asked[0], limit) if asked else limit
+    wants_both = model.startswith(KIMI) or ("deepseek" in model.lower() and model != DEEPSEEK_REASONER)
+    return {"max_new_tokens": tokens, "max_tokens": tokens} if wants_both else {"max_new_tokens": tokens}
+
+
+def _count(value: Json) -> int | None:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and value > 0 else None
+
+
+def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The tools with what belongs to them; nothing at all for an empty list, which iFlow's streams dislike."""
+    tools = fields.get("tools")
+    is_empty = tools is None or _decoded(tools, longest=32) in ([], None)
+    return {} if is_empty else {name: fields[name] for name in _TOOL_FIELDS if name in fields}
+
+
+def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
+    extended = dict(given) if isinstance(given, dict) else {}
+    if internal_session:
+        extended["sessionId"] = internal_session
+    if model == REPAIR_MODEL:
+        inner = extended.get("chat_template_kwargs")
+        kept = inner if isinstance(inner, dict) else {}
+        extended["chat_template_kwargs"] = {**kept, "enable_thinking": False}
+    return {"extend_fields": extended} if extended else {}
+
+
+def _decoded(value: Any, *, longest: int = _LONGEST_DECODED) -> Json:
+    """A field as a plain value; one that is longer than any honest value stays as bytes."""
+    if not isinstance(value, jsonx.Raw):
+        return value
+    data = bytes(value)
+    return value if len(data) > longest else jsonx.decode(data)
