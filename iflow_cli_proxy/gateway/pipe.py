@@ -1,0 +1,175 @@
+"""What happens to a stream between upstream and client: two pipes of one shape, a fast one and a slow one.
+
+Pure: chunks of bytes in, whole frames for the client out. The law, tested on every golden: both mean the same thing.
+Only whole, examined events leave a pipe, so a client never sees half an event of an upstream that broke off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, GatewayError, of_kind
+from iflow_cli_proxy.core.events import ChoiceEnded, Delta, Ended, Event, Failed, PartKind, PartStarted, UsageReported
+from iflow_cli_proxy.core.sse import Frame, Framer
+from iflow_cli_proxy.core.stage import Stage
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.base import Codec, Seen, Tap
+
+
+class Pipe(Protocol):
+    """Feed it chunks, then `end()`; afterwards `failure` says whether the stream was good.
+
+    `has_content` turns true with the first event a client can see: the commit point. `is_over` means that nothing
+    further will be taken in. What `feed` and `end` answer stays good even when they set `failure`.
+    """
+
+    has_content: bool
+    is_over: bool
+    failure: GatewayError | None
+    characters: int
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+class FastPipe:
+    """Same protocol on both sides: frames are looked at and passed on, not rebuilt."""
+
+    def __init__(self, codec: Codec, tap: Tap, *, shows_usage: bool) -> None:
+        self.has_content = False
+        self.is_over = False
+        self.failure: GatewayError | None = None
+        self.characters = 0
+        """Bytes of good frames, the stand-in for text when usage must be estimated."""
+        self._codec = codec
+        self._tap = tap
+        self._shows_usage = shows_usage
+        self._framer = Framer()
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._tap.usage
+
+    def feed(self, chunk: bytes) -> bytes:
+        try:
+            frames = self._framer.feed(chunk)
+        except GatewayError as error:
+            self._fail(error)
+            return b""
+        return self._pass_on(frames)
+
+    def end(self) -> bytes:
+        out = self._pass_on(self._framer.close())
+        if self.is_over:
+            return out
+        self.is_over = True
+        if self._tap.is_finished:
+            return out + self._codec.end_marker
+        self.failure = _unfinished(self.has_content)
+        return out
+
+    def _pass_on(self, frames: Iterable[Frame]) -> bytes:
+        out: list[bytes] = []
+        for frame in frames:
+            data = frame.data
+            try:
+                seen = self._tap.look(data)
+            except GatewayError as error:
+                self._fail(error)
+                break
+            if seen is Seen.DONE:
+                self._finish(out)
+                break
+            if seen is Seen.USAGE and not self._shows_usage:
+                continue
+            if seen is Seen.CONTENT and not self.has_content:
+                self.has_content = self._codec.carries_content(data)
+            self.characters += len(data)
+            if b"\n" in data:
+                data = data.replace(b"\n", b"\ndata: ")
+            out += (b"data: ", data, b"\n\n")
+        return b"".join(out)
+
+    def _finish(self, out: list[bytes]) -> None:
+        self.is_over = True
+        if self._tap.is_finished or self.has_content:
+            out.append(self._codec.end_marker)
+        else:
+            self.failure = EmptyAnswer("The upstream ended the stream without an answer.")
+
+    def _fail(self, error: GatewayError) -> None:
+        self.is_over = True
+        self.failure = error
+
+
+class SlowPipe:
+    """Different protocols, or content that must change: frames to events to frames."""
+
+    def __init__(self, decoder: Stage[Frame, Event], encoder: Stage[Event, bytes]) -> None:
+        self.has_content = False
+        self.is_over = False
+        self.failure: GatewayError | None = None
+        self.characters = 0
+        self.usage: Usage | None = None
+        self._framer = Framer()
+        self._decoder = decoder
+        self._encoder = encoder
+
+    def feed(self, chunk: bytes) -> bytes:
+        try:
+            frames = self._framer.feed(chunk)
+        except GatewayError as error:
+            self.is_over = True
+            self.failure = error
+            return b""
+        return self._translate(frames)
+
+    def end(self) -> bytes:
+        out = self._translate(self._framer.close())
+        if not self.is_over:
+            out += self._encode(self._decoder.close())
+        return out
+
+    def _translate(self, frames: Iterable[Frame]) -> bytes:
+        out = []
+        for frame in frames:
+            if self.is_over:
+                break
+            out.append(self._encode(self._decoder.feed(frame)))
+        return b"".join(out)
+
+    def _encode(self, events: Iterable[Event]) -> bytes:
+        out: list[bytes] = []
+        for event in events:
+            match event:
+                case Failed():
+                    self.is_over = True
+                    self.failure = of_kind(event.kind, event.message, code=event.code or None)
+                    break  # the caller decides in which form the client hears of it
+                case Ended():
+                    self.is_over = True
+                    if not self.has_content:
+                        self.failure = _unfinished(has_content=False)
+                        break
+                case Delta():
+                    self.has_content = True
+                    self.characters += len(event.text)
+                case PartStarted(kind=PartKind.TOOL_CALL) | ChoiceEnded():
+                    self.has_content = True
+                case UsageReported():
+                    self.usage = event.usage
+                case _:
+                    pass
+            out += self._encoder.feed(event)
+        return b"".join(out)
+
+
+def _unfinished(has_content: bool) -> GatewayError:
+    if has_content:
+        return CutOff("The upstream's answer was cut off before its end.")
+    return EmptyAnswer("The upstream ended the stream without an answer.")

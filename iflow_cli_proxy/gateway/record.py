@@ -1,0 +1,42 @@
+"""What is known of one exchange while it runs and after: for the log line, the response headers and the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from iflow_cli_proxy.core.usage import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRecord:
+    account: str
+    """The account's label."""
+    route: str
+    """`provider/model`."""
+    error_kind: str = ""
+    """Empty when the attempt was good."""
+    duration_s: float = 0.0
+
+
+@dataclass(kw_only=True, eq=False)
+class Exchange:
+    """One client request, all its attempts and how it ended. Instants are monotonic seconds."""
+
+    request_id: str
+    protocol: str
+    started_at: float
+    client: str = ""
+    asked: str = ""
+    is_stream: bool = False
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    account: str = ""
+    route: str = ""
+    usage: Usage | None = None
+    status: int = 0
+    error_kind: str = ""
+    first_byte_s: float | None = None
+    waited_s: float = 0.0
+    """Time spent waiting for upstreams; the rest of the time until the first byte is ours."""
+    bytes_out: int = 0
+    is_committed: bool = False
+    """Something was sent to the client (a head, a ping): from here no attempt may be repeated."""

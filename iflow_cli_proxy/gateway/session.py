@@ -1,0 +1,34 @@
+"""Which conversation a request belongs to, as far as the client says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from iflow_cli_proxy.core.jsonx import Json
+
+_HEADERS: Final = (
+    "x-conversation-id",
+    "conversation-id",
+    "x-session-id",
+    "session-id",
+    "x-claude-code-session-id",
+    "x-session-affinity",
+)
+"""Names that agents use, most specific first (agents reference)."""
+_METADATA: Final = ("conversation_id", "session_id", "user_id")
+_LONGEST: Final = 256
+
+
+def conversation_of(headers: Mapping[str, str], body: Json) -> str:
+    """The client's own id of its conversation, empty when it gives none. Only ever hashed or compared."""
+    for name in _HEADERS:
+        if value := headers.get(name):
+            return value[:_LONGEST]
+    metadata = body.get("metadata")
+    if isinstance(metadata, dict):
+        for name in _METADATA:
+            if isinstance(value := metadata.get(name), str) and value:
+                return value[:_LONGEST]
+    key = body.get("prompt_cache_key")
+    return key[:_LONGEST] if isinstance(key, str) else ""
