@@ -1,0 +1,31 @@
+"""`/health`: the process is alive. `/ready`: it can serve, or what is missing."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from iflow_cli_proxy import __version__
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.server.keys import STATE
+
+
+async def health(request: web.Request) -> web.Response:
+    return _json({"status": "ok", "version": __version__})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 when work is taken and some account could do it, else 503 with the reason and the next step."""
+    state = request.app[STATE]
+    gateway = state.gateway.current
+    accounts = len(gateway.turnstile.pool.standings())
+    if state.is_draining:
+        reason = "draining"
+    elif not accounts:
+        reason = "no account: run `iflow2api login` or `iflow2api serve --upstream URL`"
+    else:
+        return _json({"status": "ready", "accounts": accounts})
+    return _json({"status": "not ready", "reason": reason, "accounts": accounts}, status=503)
+
+
+def _json(value: jsonx.Json, status: int = 200) -> web.Response:
+    return web.Response(body=jsonx.encode(value), content_type="application/json", status=status)

@@ -1,0 +1,58 @@
+"""One line for each request, whatever became of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.telemetry.logging import FIELDS
+
+_LOG: Final = logging.getLogger("iflow2api.access")
+CLIENT_GONE: Final = 499
+"""The status of a request whose client left, as nginx words it; never sent to anyone."""
+
+
+@web.middleware
+async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    state = request.app[STATE]
+    exchange = request[EXCHANGE]
+    status = CLIENT_GONE
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    finally:
+        exchange.status = status
+        if exchange.protocol:
+            for observe in state.observers:
+                try:
+                    observe(exchange)
+                except Exception:
+                    _LOG.exception("an observer of exchanges failed")
+        if state.settings.current.server.access_log and _LOG.isEnabledFor(logging.INFO):
+            duration_s = state.clock.monotonic() - exchange.started_at
+            fields = {"request_id": exchange.request_id, "ms": round(duration_s * 1000, 1), **_facts(exchange)}
+            _LOG.info("%s %s %d", request.method, request.path[:200], status, extra={FIELDS: fields})
+
+
+def _facts(exchange: Exchange) -> dict[str, Any]:
+    if not exchange.asked:
+        return {"error": exchange.error_kind}
+    usage = exchange.usage
+    return {
+        "model": exchange.asked,
+        "route": exchange.route,
+        "account": exchange.account,
+        "client": exchange.client,
+        "stream": exchange.is_stream,
+        "attempts": len(exchange.attempts),
+        "error": exchange.error_kind,
+        "prompt_tokens": usage.prompt if usage else None,
+        "completion_tokens": usage.completion if usage else None,
+        "first_byte_ms": None if exchange.first_byte_s is None else round(exchange.first_byte_s * 1000, 1),
+    }

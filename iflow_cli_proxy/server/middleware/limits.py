@@ -1,0 +1,34 @@
+"""Admission: nothing new while draining, and no more at one time than configured."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from iflow_cli_proxy.core.errors import Busy, Draining
+from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.middleware.errors import error_response
+
+_COME_BACK_S: Final = 1.0
+
+
+@web.middleware
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method != "POST":
+        return await handler(request)
+    state = request.app[STATE]
+    if state.is_draining:
+        response = error_response(request, Draining("The gateway is stopping.", retry_after_s=_COME_BACK_S))
+        response.force_close()
+        return response
+    limit = state.settings.current.server.max_in_flight
+    if limit and len(state.in_flight) >= limit:
+        raise Busy("The gateway is serving as many requests as it may.", retry_after_s=_COME_BACK_S)
+    exchange = request[EXCHANGE]
+    state.in_flight.add(exchange)
+    try:
+        return await handler(request)
+    finally:
+        state.in_flight.discard(exchange)

@@ -1,0 +1,157 @@
+"""A server's life: open the port, serve, take up changed settings, drain, leave.
+
+SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP reloads (RELIABILITY R9, R10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from iflow_cli_proxy.config.live import Reload, ReloadWatch
+from iflow_cli_proxy.core.errors import Draining
+from iflow_cli_proxy.server.app import build_app
+from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.server.listener import Listener, listen
+from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.telemetry.logging import FIELDS
+from iflow_cli_proxy.wiring import Services
+
+_LOG: Final = logging.getLogger("iflow2api.server")
+_MODELS_EVERY_S: Final = 3600.0
+_LAST_WORDS_S: Final = 1.0
+"""How long streams that outlived the drain may take to say so."""
+_POLL_S: Final = 0.02
+
+
+def new_state(services: Services) -> ServerState:
+    return ServerState(
+        settings=services.settings,
+        gateway=services.gateway,
+        supervisor=Supervisor(),
+        clock=services.clock,
+        entropy=services.entropy,
+    )
+
+
+class Server:
+    """One listening server around one set of services."""
+
+    def __init__(self, services: Services) -> None:
+        self.state = new_state(services)
+        self.listener: Listener | None = None
+        self._services = services
+        self._runner = web.AppRunner(
+            build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_LAST_WORDS_S
+        )
+        self._stop = asyncio.Event()
+        self._leave_now = asyncio.Event()
+
+    async def start(self) -> Listener:
+        """Accept connections. Raises ConfigError when the address cannot be had."""
+        await self._runner.setup()
+        self.listener = await listen(self._runner, self.state.settings)
+        return self.listener
+
+    def list_models_now_and_then(self) -> None:
+        """Merge what the upstreams list, now and every hour, off the request path."""
+        self.state.supervisor.keep_running("model lists", self._list_models)
+
+    def stop(self) -> None:
+        """Drain and leave; called again, leave at once."""
+        (self._leave_now if self._stop.is_set() else self._stop).set()
+
+    async def run_until_stopped(self) -> None:
+        await self._stop.wait()
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Refuse new work, let running answers end, then tell the rest why they do not."""
+        settings = self.state.settings.current.server
+        self.state.is_draining = True
+        _LOG.info("stopping: %d requests are still running", len(self.state.in_flight))
+        await self._idle_within(settings.drain_delay_s, is_cut_short_when_idle=False)
+        if self.listener is not None:
+            self.listener.close()
+        if self._runner.server is not None:
+            self._runner.server.pre_shutdown()
+        await self._idle_within(settings.drain_s)
+        for stream in tuple(self.state.streams):
+            stream.end(Draining("The gateway is stopping; the answer is not complete."))
+        if not self._leave_now.is_set():
+            await self._idle_within(_LAST_WORDS_S)
+        await self.aclose()
+        _LOG.info("stopped")
+
+    async def aclose(self) -> None:
+        await self.state.supervisor.aclose()
+        if self.listener is not None:
+            self.listener.close()
+        await self._runner.cleanup()
+        await self._services.aclose()
+
+    async def _idle_within(self, limit_s: float, *, is_cut_short_when_idle: bool = True) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + limit_s
+        while loop.time() < until and not self._leave_now.is_set():
+            if is_cut_short_when_idle and not self.state.in_flight:
+                return
+            await asyncio.sleep(_POLL_S)
+
+    async def _list_models(self) -> None:
+        while True:
+            for name, error in (await self._services.list_upstream_models()).items():
+                if error is not None:
+                    _LOG.debug("%s lists no models: %s", name, error.message)
+            await asyncio.sleep(_MODELS_EVERY_S)
+
+
+def report_reload(reload: Reload) -> None:
+    """Say in the log what a reload did; names of settings only."""
+    if reload.error is not None:
+        _LOG.error("the settings stay as they were: %s", reload.error.message)
+    elif reload.changed:
+        _LOG.info("settings taken up: %s", ", ".join(reload.changed))
+        if reload.waiting_for_restart:
+            waiting = ", ".join(reload.waiting_for_restart)
+            _LOG.warning("these wait for a restart", extra={FIELDS: {"settings": waiting}})
+
+
+async def serve(
+    services: Services, *, watch: ReloadWatch | None, on_ready: Callable[[Server, Listener], Awaitable[None]]
+) -> None:
+    """Run until a signal ends it; `on_ready` is called once connections are accepted."""
+    server = Server(services)
+    try:
+        listener = await server.start()
+        _on_signals((signal.SIGTERM, signal.SIGINT), server.stop)
+        if watch is not None:
+            supervisor = server.state.supervisor
+            supervisor.keep_running("settings watch", watch.run)
+            if hasattr(signal, "SIGHUP"):
+                _on_signals((signal.SIGHUP,), lambda: supervisor.run_once("reload", _reload(watch)))
+        server.list_models_now_and_then()
+        await on_ready(server, listener)
+    except BaseException:
+        await server.aclose()
+        raise
+    await server.run_until_stopped()
+
+
+async def _reload(watch: ReloadWatch) -> None:
+    await watch.reload()
+
+
+def _on_signals(numbers: Sequence[signal.Signals], action: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        if os.name == "nt":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
+        else:
+            loop.add_signal_handler(number, action)

@@ -1,0 +1,35 @@
+"""What the running server shares with its handlers: live settings and services, and who is being served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iflow_cli_proxy.config.live import Live
+from iflow_cli_proxy.config.schema import Settings
+from iflow_cli_proxy.core.clock import Clock
+from iflow_cli_proxy.core.ids import Entropy
+from iflow_cli_proxy.gateway.exchange import Gateway
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.background import Supervisor
+
+if TYPE_CHECKING:
+    from iflow_cli_proxy.server.streaming import ClientStream
+
+
+@dataclass(kw_only=True)
+class ServerState:
+    """One for each server. `settings` and `gateway` are replaced as wholes; a request takes each once."""
+
+    settings: Live[Settings]
+    gateway: Live[Gateway]
+    supervisor: Supervisor
+    clock: Clock
+    entropy: Entropy
+    in_flight: set[Exchange] = field(default_factory=set)
+    streams: set[ClientStream] = field(default_factory=set)
+    is_draining: bool = False
+    """No new work is taken; `/ready` says so first."""
+    observers: list[Callable[[Exchange], None]] = field(default_factory=list)
+    """Told of every exchange that ended; what they raise is logged and harms nobody (F64)."""

@@ -1,0 +1,261 @@
+"""The one place where interfaces meet implementations.
+
+`Services` holds everything a server or a command works with, built from one tree of settings. A change of settings
+builds a new gateway and swaps it; connections, accounts in use and what upstreams listed carry over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from iflow_cli_proxy.config.live import Live
+from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings, upstream_leaves
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.clock import Clock, SystemClock
+from iflow_cli_proxy.core.errors import GatewayError, Malformed
+from iflow_cli_proxy.core.ids import Entropy
+from iflow_cli_proxy.gateway.deadline import Deadline, Limits
+from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules, Upstream
+from iflow_cli_proxy.gateway.opening import read_all
+from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
+from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.pool import AccountPool
+from iflow_cli_proxy.protocols import CODECS
+from iflow_cli_proxy.providers import IFLOW, Surroundings, build_provider, find_accounts, kind_of
+from iflow_cli_proxy.providers.discovery import FileText, Finding
+from iflow_cli_proxy.providers.model_list import parse_models
+from iflow_cli_proxy.routing.catalog import Model
+from iflow_cli_proxy.routing.parameters import ParameterRule
+from iflow_cli_proxy.routing.resolve import RoutingTable
+from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.transport import open_transport
+from iflow_cli_proxy.transport.base import Transport, TransportOptions
+
+_LOG: Final = logging.getLogger("iflow2api.wiring")
+_LARGEST_FOREIGN_FILE_BYTES: Final = 1024 * 1024
+_MODEL_LIST_LIMITS: Final = Limits(first_byte_s=10.0, idle_s=10.0, content_s=10.0, total_s=10.0)
+_LARGEST_MODEL_LIST_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wired:
+    """One tree of settings made real, all but the connections."""
+
+    settings: Settings
+    providers: Mapping[str, ProviderSettings]
+    """The enabled ones, those found without a table included."""
+    gateway: Gateway
+    accounts: tuple[Account, ...]
+    findings: tuple[Finding, ...]
+
+
+class Services:
+    """Belongs to one event loop; `aclose()` it there."""
+
+    def __init__(
+        self,
+        settings: Live[Settings],
+        paths: Paths,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.entropy = entropy
+        self.pool = AccountPool()
+        self.turnstile = Turnstile(self.pool)
+        self._paths = paths
+        self._environ = environ
+        self._budget = RetryBudget()
+        self._transports: dict[TransportOptions, Transport] = {}
+        self._listed: dict[str, list[Model]] = {}
+        self.wired = self._wire(settings.current)
+        self.gateway = Live(self.wired.gateway)
+        settings.subscribe(self._apply)
+
+    async def list_upstream_models(self) -> dict[str, GatewayError | None]:
+        """Ask every upstream for its list and merge what comes; by provider, what went wrong or None."""
+        outcome: dict[str, GatewayError | None] = {}
+        for name, upstream in self.wired.gateway.upstreams.items():
+            account = next((account for account in self.wired.accounts if account.provider == name), None)
+            if account is None:
+                continue
+            try:
+                models = await _ask_for_models(upstream, account)
+            except GatewayError as error:
+                outcome[name] = error
+                continue
+            self._listed[name] = models
+            upstream.provider.catalog.merge_remote(models)
+            outcome[name] = None
+        return outcome
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
+
+    def _apply(self, settings: Settings) -> None:
+        self.wired = self._wire(settings)
+        self.gateway.replace(self.wired.gateway)
+
+    def _wire(self, settings: Settings) -> Wired:
+        around = self._surroundings(settings)
+        tables = _enabled(settings)
+        upstreams: dict[str, Upstream] = {}
+        accounts: list[Account] = []
+        findings: list[Finding] = []
+        for name, table in tables.items():
+            found = find_accounts(name, table, around)
+            findings += found.findings
+            if name not in settings.providers and not found.accounts:
+                continue  # iFlow, which is looked for although nobody named it
+            provider = build_provider(name, table, around)
+            provider.catalog.merge_remote(self._listed.get(name, ()))
+            accounts += found.accounts
+            upstreams[name] = Upstream(
+                provider=provider,
+                transport=self._transport(table),
+                stream_limits=_limits(table, table.total_timeout_s),
+                json_limits=_limits(table, table.json_total_timeout_s),
+            )
+        self.pool.replace(accounts)
+        gateway = Gateway(
+            codecs=CODECS,
+            upstreams=upstreams,
+            table=_routing_table(settings, upstreams),
+            turnstile=self.turnstile,
+            rules=_rules(settings),
+            budget=self._budget,
+            clock=self.clock,
+            entropy=self.entropy,
+            chance=random.SystemRandom().random,
+        )
+        return Wired(
+            settings=settings,
+            providers={name: tables[name] for name in upstreams},
+            gateway=gateway,
+            accounts=tuple(accounts),
+            findings=tuple(findings),
+        )
+
+    def _surroundings(self, settings: Settings) -> Surroundings:
+        models_dir = self._paths.models_dir
+        return Surroundings(
+            clock=self.clock,
+            entropy=self.entropy,
+            environ=self._environ,
+            read=_read_foreign,
+            home=Path.home(),
+            platform=sys.platform,
+            thinking=settings.reasoning.thinking,
+            model_files={path.stem: path.read_text("utf-8") for path in sorted(models_dir.glob("*.toml"))},
+        )
+
+    def _transport(self, table: ProviderSettings) -> Transport:
+        """Equal options share connections, across providers and across reloads."""
+        options = TransportOptions(
+            kind=table.transport,
+            impersonate=table.impersonate,
+            proxy=table.proxy,
+            trust_env=table.trust_env,
+            ca_file=table.ca_file,
+            connect_timeout_s=table.connect_timeout_s,
+        )
+        if options not in self._transports:
+            self._transports[options] = open_transport(options)
+        return self._transports[options]
+
+
+def _enabled(settings: Settings) -> dict[str, ProviderSettings]:
+    """The tables of the configuration that are on, and iFlow in any case: an existing sign-in needs no command."""
+    tables = {name.lower(): table for name, table in settings.providers.items() if table.enabled}
+    if IFLOW not in settings.providers and not any(kind_of(*item) == IFLOW for item in tables.items()):
+        tables[IFLOW] = ProviderSettings(**upstream_leaves(settings.upstream))
+    return tables
+
+
+def _limits(table: UpstreamSettings, total_s: float) -> Limits:
+    return Limits(
+        first_byte_s=table.first_byte_timeout_s,
+        idle_s=table.idle_timeout_s,
+        content_s=table.content_timeout_s,
+        total_s=total_s,
+    )
+
+
+def _routing_table(settings: Settings, upstreams: Mapping[str, Upstream]) -> RoutingTable:
+    return RoutingTable(
+        catalogs={name: upstream.provider.catalog for name, upstream in upstreams.items()},
+        default_provider=settings.routing.default_provider.lower(),
+        aliases=settings.models.aliases,
+        passes_unknown=settings.routing.unknown_models == "pass",
+    )
+
+
+def _rules(settings: Settings) -> GatewayRules:
+    resilience = settings.resilience
+    return GatewayRules(
+        retry=RetryRules(
+            max_attempts=resilience.max_attempts,
+            same_account=resilience.retry_attempts,
+            backoff_s=resilience.retry_backoff_ms / 1000,
+            allows_ambiguous=resilience.retry_ambiguous,
+        ),
+        parameters=tuple(
+            ParameterRule(pattern=pattern, default=rule.default, override=rule.override, remove=rule.remove)
+            for pattern, rule in settings.models.parameters.items()
+        ),
+        merges_reasoning=not settings.reasoning.preserve,
+        names_account=settings.server.response_headers,
+    )
+
+
+async def _ask_for_models(upstream: Upstream, account: Account) -> list[Model]:
+    """Raises GatewayError when the list cannot be had."""
+    request = upstream.provider.models_request(account)
+    if request is None:
+        return []
+    deadline = Deadline(_MODEL_LIST_LIMITS)
+    try:
+        with deadline:
+            reply = await upstream.transport.send(request)
+        try:
+            body = await read_all(reply, deadline, _LARGEST_MODEL_LIST_BYTES)
+            value = jsonx.decode(body)
+            if reply.status != 200:
+                raise upstream.provider.find_error(reply.status, reply.headers, value) or Malformed("no list")
+            return parse_models(value)
+        except jsonx.JsonError as error:
+            raise Malformed("The upstream's model list is not JSON.") from error
+        finally:
+            reply.close()
+    finally:
+        deadline.close()
+
+
+def _read_foreign(path: Path) -> FileText | None:
+    """A file of another program, as far as it is one of sane size."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FOREIGN_FILE_BYTES)
+            return FileText(data=data, modified_at=os.fstat(file.fileno()).st_mtime)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def default_upstream(wired: Wired) -> str:
+    """Name of the provider that answers for models nobody lists, empty when there is none."""
+    named = wired.settings.routing.default_provider.lower()
+    names: Iterable[str] = wired.gateway.upstreams
+    return named if named in wired.gateway.upstreams else next(iter(names), "")
