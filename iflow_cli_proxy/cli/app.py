@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from iflow_cli_proxy.cli import completion, config, version
+from iflow_cli_proxy.cli import chat, completion, config, models, serve, version
 from iflow_cli_proxy.cli.output import ExitCode, report
 from iflow_cli_proxy.cli.session import RootConfigOption, Session
 
@@ -23,6 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command()(serve.serve)
+app.command()(models.models)
+app.command()(chat.chat)
 app.add_typer(config.app, name="config")
 app.command()(version.version)
 app.command()(completion.completion)

@@ -1,0 +1,46 @@
+"""`models`: what can be asked for, and where it goes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from iflow_cli_proxy.cli.session import ConfigOption, JsonOption, session
+
+
+def models(
+    ctx: typer.Context,
+    live: Annotated[bool, typer.Option("--live", help="Ask the upstreams for their own lists too.")] = False,
+    provider: Annotated[str, typer.Option(metavar="NAME", help="Only this provider's.")] = "",
+    upstream: Annotated[str, typer.Option(metavar="URL", help="As for `serve --upstream`.")] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List the models that can be asked for."""
+    import asyncio
+
+    from iflow_cli_proxy.cli.listing import find_models
+    from iflow_cli_proxy.cli.output import print_json, print_table, say
+
+    rows, problems = asyncio.run(find_models(session(ctx, config), provider, upstream, asks_upstreams=live))
+    if as_json:
+        print_json({"models": [asdict(row) for row in rows]})
+    elif rows:
+        print_table(
+            ("model", "provider", "context", "output", "vision", "thinking"),
+            [
+                (row.id, row.provider, _count(row.context_window), _count(row.max_output_tokens),
+                 "yes" if row.vision else "", "" if row.thinking == "no" else row.thinking)
+                for row in rows
+            ],
+        )  # fmt: skip
+    else:
+        say("No models are known. Try `--live`, or `iflow2api serve --demo`.")
+    for problem in problems:
+        say(problem, "yellow")
+
+
+def _count(tokens: int) -> str:
+    return f"{tokens:,}" if tokens else ""
