@@ -1,0 +1,78 @@
+"""The scenarios of `tests/golden`: one conversation each, as every protocol writes it, with the events in the middle.
+
+Knows where the files are and how to run a codec over them. What a protocol cannot carry is in `losses.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.events import Event, Failed
+from iflow_cli_proxy.core.sse import Framer
+from iflow_cli_proxy.core.stage import Chain, run
+from iflow_cli_proxy.protocols import CODECS
+from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
+
+ROOT: Final = Path(__file__).parents[1] / "golden"
+FAILING_WORDS: Final = frozenset({"network_error"})
+OPTIONS: Final = EncodeOptions(id="chatcmpl-standin", created=1_795_132_800, model="stand-in")
+
+_decode_event: Final = jsonx.typed(Event)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def protocols(self, kind: str) -> list[Codec]:
+        """The codecs that have a file of this kind (`sse`, `reply.json`, `request.json`) here."""
+        return [codec for codec in CODECS.values() if self.path(codec, kind).exists()]
+
+    def path(self, codec: Codec, kind: str) -> Path:
+        return self.folder / f"{codec.name}.{kind}"
+
+    def read(self, codec: Codec, kind: str) -> bytes:
+        return self.path(codec, kind).read_bytes()
+
+    def events(self) -> list[Event]:
+        lines = (self.folder / "events.jsonl").read_bytes().splitlines()
+        return [_decode_event(line) for line in lines]
+
+    @property
+    def is_failure(self) -> bool:
+        return isinstance(self.events()[-1], Failed)
+
+
+SCENARIOS: Final = [Scenario(folder) for folder in sorted(ROOT.iterdir()) if (folder / "ABOUT.md").exists()]
+
+
+def decode_stream(codec: Codec, chunks: Iterable[bytes]) -> list[Event]:
+    """What a stream means, in whatever pieces it arrives. Anything unknown is judged by the protocol's own words."""
+    return run(Chain(Framer(), codec.stream_decoder(codec.decode_error, FAILING_WORDS)), chunks)
+
+
+def encode_stream(codec: Codec, events: Iterable[Event], options: EncodeOptions = OPTIONS) -> bytes:
+    return b"".join(run(codec.stream_encoder(options), events))
+
+
+def inbound(codec: Codec, body: bytes) -> Inbound:
+    return Inbound(protocol=codec.name, body=body)
+
+
+def write_events(scenario: Scenario, events: Iterable[Event]) -> None:
+    lines = [jsonx.encode(event) + b"\n" for event in events]
+    (scenario.folder / "events.jsonl").write_bytes(b"".join(lines))
+
+
+def write_json(path: Path, body: bytes) -> None:
+    value: Any = json.loads(body)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
