@@ -30,7 +30,10 @@ _SUFFIX_BYTES: Final = 32
 
 
 class Line(ResponseHandler):
-    """One connection to an upstream. Its errors are members of our tree already."""
+    """One connection to an upstream.
+
+    Its errors are members of our tree already, which also keeps aiohttp from sending an idempotent request again.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)

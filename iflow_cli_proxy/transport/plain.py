@@ -132,8 +132,6 @@ class PlainTransport:
             timeout=ClientTimeout(total=None, connect=connect_s, ceil_threshold=3600),
             trust_env=False,
         )
-        # aiohttp would send an idempotent request twice, also on a fresh connection.
-        session._retry_connection = False
         return session, connector
 
     def _fault(self, error: ClientError | OSError, proxy: Proxy | None) -> GatewayError:
@@ -191,7 +189,7 @@ class PlainReply(DecodingReply):
         try:
             piece = await self._content.readany()
         except (ClientError, CutOff, OSError) as error:
-            if False and (unread := self._content._buffer):
+            if unread := self._content._buffer:
                 # aiohttp forgets what it has not handed out yet; what arrived before the cut is still an answer.
                 piece = b"".join(unread)
                 unread.clear()

@@ -40,11 +40,14 @@ from tests.support.transports import MB, OK, fetch, fetch_until_fault, post, rea
 End = Callable[[Connection], Awaitable[None]]
 
 
+@pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("end", [close, reset], ids=["fin", "rst"])
-async def test_f8_a_request_without_any_answer_is_a_lost_connection(transport: Transport, end: End) -> None:
+async def test_f8_a_request_without_any_answer_is_a_lost_connection(
+    transport: Transport, end: End, method: str
+) -> None:
     async with RawUpstream([end]) as upstream:
         with pytest.raises(ConnectionLost):
-            await transport.send(post(upstream))
+            await transport.send(UpstreamRequest(url=upstream.url, headers={}, method=method))
         assert len(upstream.requests) == 1
 
 

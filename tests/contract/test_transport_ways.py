@@ -22,6 +22,7 @@ from iflow_cli_proxy.transport.base import TransportOptions, UpstreamRequest
 from tests.support.proxies import HttpProxy, SocksProxy, TunnelProxy
 from tests.support.raw_upstream import (
     RawUpstream,
+    Script,
     event,
     hang,
     stream_head,
@@ -105,7 +106,7 @@ async def test_cancelling_mid_body_closes_a_tls_socket_too(
     options: TransportOptions, authority: trustme.CA, ca_file: str
 ) -> None:
     tls = tls_for(authority.issue_cert("localhost"))
-    script = [stream_head(), event("one"), hang]
+    script: Script = [stream_head(), event("one"), hang]
     async with (
         RawUpstream(script, tls=tls, host="localhost") as upstream,
         opened(replace(options, ca_file=ca_file)) as it,
