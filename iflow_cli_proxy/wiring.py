@@ -68,12 +68,14 @@ class Services:
         *,
         clock: Clock | None = None,
         entropy: Entropy = os.urandom,
+        home: Path | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.entropy = entropy
         self.pool = AccountPool()
         self.turnstile = Turnstile(self.pool)
+        self._home = home or Path.home()
         self._paths = paths
         self._environ = environ
         self._budget = RetryBudget()
@@ -138,7 +140,6 @@ class Services:
             rules=_rules(settings),
             budget=self._budget,
             clock=self.clock,
-            entropy=self.entropy,
             chance=random.SystemRandom().random,
         )
         return Wired(
@@ -156,7 +157,7 @@ class Services:
             entropy=self.entropy,
             environ=self._environ,
             read=_read_foreign,
-            home=Path.home(),
+            home=self._home,
             platform=sys.platform,
             thinking=settings.reasoning.thinking,
             model_files={path.stem: path.read_text("utf-8") for path in sorted(models_dir.glob("*.toml"))},

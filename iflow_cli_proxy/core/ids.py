@@ -14,9 +14,9 @@ def request_id(entropy: Entropy) -> str:
     return "req_" + entropy(12).hex()
 
 
-def completion_id(entropy: Entropy) -> str:
-    """An id in OpenAI's style, for answers whose upstream gave none."""
-    return "chatcmpl-" + entropy(12).hex()
+def completion_id(exchange: str) -> str:
+    """An id in OpenAI's style, for answers whose upstream gave none: the request's own, in other clothes."""
+    return "chatcmpl-" + exchange.removeprefix("req_")
 
 
 def call_id(entropy: Entropy) -> str:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError
-from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.opening import Begun, Opening
@@ -74,7 +73,6 @@ class Gateway:
         rules: GatewayRules,
         budget: RetryBudget,
         clock: Clock,
-        entropy: Entropy,
         chance: Callable[[], float],
     ) -> None:
         self.codecs = codecs
@@ -84,7 +82,6 @@ class Gateway:
         self.rules = rules
         self._budget = budget
         self._clock = clock
-        self._entropy = entropy
         self._chance = chance
 
     async def answer(self, inbound: Inbound, exchange: Exchange) -> Answer:
@@ -195,7 +192,7 @@ class Gateway:
             upstream_codec=self.codecs[provider.protocol],
             provider=provider,
             envelope=envelope,
-            options=self._options(envelope, attempt.route),
+            options=self._options(envelope, attempt.route, exchange),
             reply=attempt.reply,
             deadline=deadline,
         )
@@ -222,9 +219,9 @@ class Gateway:
             conversation=conversation,
         )
 
-    def _options(self, envelope: Envelope, route: Route) -> EncodeOptions:
+    def _options(self, envelope: Envelope, route: Route, exchange: Exchange) -> EncodeOptions:
         return EncodeOptions(
-            id=ids.completion_id(self._entropy),
+            id=ids.completion_id(exchange.request_id),
             created=int(self._clock.now()),
             model=route.model,
             shows_usage=envelope.wants_usage,
@@ -282,4 +279,6 @@ def _estimated(characters: int) -> Usage:
 
 def _header_safe(text: str) -> str:
     """Printable ASCII, as header values must be."""
+    if text.isascii() and text.isprintable():
+        return text[:200]
     return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)[:200]

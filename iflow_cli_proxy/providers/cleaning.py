@@ -43,7 +43,7 @@ _TRACE: Final = re.compile(
 _TRACE_LINE: Final = re.compile(
     r"File \"[^\"]*\", line \d+(?:, in \S+)?"
     r"|\bat [\w.$<>/\[\] ]{0,120}\([^()\s]{0,200}:\d+(?::\d+)?\)"
-    r"|\bat \S{1,200}:\d+:\d+"
+    r"|\bat [^\s:]{0,200}[A-Za-z/][^\s:]{0,100}:\d+:\d+"
 )
 _LITERAL_ESCAPE: Final = re.compile(r"\\+[nrt](?![a-z])|\\+(?=[\"'/])")
 

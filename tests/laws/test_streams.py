@@ -157,8 +157,10 @@ def _random_reply(rng: random.Random, protocol: str) -> Reply:
 
 def _random_choice(rng: random.Random, protocol: str) -> Choice:
     reason = rng.choice(list(StopReason))
+    parts = [_random_part(rng, number) for number in range(rng.randrange(5))]
+    signed = [part for part in parts if part.seals]
     return Choice(
-        parts=tuple(_random_part(rng, number) for number in range(rng.randrange(5))),
+        parts=tuple(part for part in parts if part not in signed[1:]),
         reason=reason if reason is not StopReason.STOP_SEQUENCE else StopReason.END_TURN,
         word="odd" if reason is StopReason.OTHER else "",
         extras={protocol: {"logprobs": {"content": [rng.random()]}}} if rng.random() < 0.3 else {},

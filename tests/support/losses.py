@@ -33,6 +33,7 @@ LOSSES: Final[Mapping[str, tuple[str, ...]]] = {
         "which stop sequence was hit",
         "a failure's own code where it says no more than its kind",
         "in a whole answer: the order of parts, and where one text ended and the next began",
+        "more than one signature in an answer",
         "in a whole answer: parts without text, thinking without text or signature",
         "whether usage was estimated",
     ),

@@ -33,8 +33,9 @@ INTERNAL_HOSTS: Final = (
 """The vendor's own deployments, which want the session in the body too."""
 
 _LIMIT_FIELDS: Final = ("max_new_tokens", "max_completion_tokens", "max_tokens")
+_SAMPLING_FIELDS: Final = ("temperature", "top_p", "top_k")
 _SMALL_FIELDS: Final = (
-    *_LIMIT_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "temperature", "top_p", "stream_options", "extend_fields",
+    *_LIMIT_FIELDS, *_SAMPLING_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stream_options", "extend_fields",
 )  # fmt: skip
 _LONGEST_DECODED: Final = 65_536
 _TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
@@ -108,11 +109,12 @@ def _stream_fields(options: Json, *, wants_usage: bool) -> dict[str, Any]:
 
 def _sampling(model: str, small: Mapping[str, Json]) -> dict[str, Any]:
     """The client's temperature and top_p, else what the model wants, else the client program's temperature."""
-    given = {name: small[name] for name in ("temperature", "top_p") if small.get(name) is not None}
+    given = {name: small[name] for name in _SAMPLING_FIELDS if small.get(name) is not None}
     for fits, wanted in SAMPLING:
         if fits(model):
             return {**wanted, **given}
-    return given or {"temperature": DEFAULT_TEMPERATURE}
+    is_silent = "temperature" not in given and "top_p" not in given
+    return {**given, "temperature": DEFAULT_TEMPERATURE} if is_silent else given
 
 
 def _think(body: dict[str, Any], model: str, small: Mapping[str, Json], level: Level | None) -> str:

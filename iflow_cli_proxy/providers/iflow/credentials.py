@@ -229,7 +229,7 @@ def _base_url(search: _Search, settings: _Settings) -> str:
         value, _ = _resolved(raw, search.environ)
     if not value:
         return ""
-    if not re.fullmatch(r"https?://[^\s/?#@]+[^\s#]*", value):
+    if not re.fullmatch(r"https?://[^\s/?#@]+(?:[/?][^\s#@]*)?", value):
         search.report(origin, "has a baseUrl that is not an http or https address", "correct it or take it out")
         return ""
     if _WRONG_HOST.match(value):

@@ -83,7 +83,7 @@ LEAKS = [
     ("\x1b[31mred\x1b[0m \x1b]8;;http://evil.com\x07link", "evil"),
     ("<html><body>nginx at canary</body></html>", "canary"),
     ("<!DOCTYPE html><p>canary</p>", "canary"),
-    ("x<script>canary()</script>"[:9] + "src='//a.b/c'>x", "src"),
+    ("see <script src='//a.b/c'>this</script>", "src"),
 ]
 
 

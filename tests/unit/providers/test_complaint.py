@@ -7,7 +7,10 @@ import pytest
 from iflow_cli_proxy.providers.complaint import Complaint, find_complaint, names_an_error
 
 SHAPES = [
-    ({"error": {"message": "m", "code": "c", "type": "t", "param": "p"}}, Complaint(message="m", code="c", type="t", param="p")),
+    (
+        {"error": {"message": "m", "code": "c", "type": "t", "param": "p"}},
+        Complaint(message="m", code="c", type="t", param="p"),
+    ),
     ({"error": "m"}, Complaint(message="m")),
     ({"error": {"message": "m"}, "status": 400}, Complaint(message="m", code="400")),
     ({"error": "Not Found", "message": "no such route"}, Complaint(message="Not Found")),

@@ -27,7 +27,15 @@ SHAPES = {
                 }
             ]
         },
-        Model(id="a/m", name="M", created=5, context_tokens=1000, output_tokens=100, has_vision=True, thinking="switchable"),
+        Model(
+            id="a/m",
+            name="M",
+            created=5,
+            context_tokens=1000,
+            output_tokens=100,
+            has_vision=True,
+            thinking="switchable",
+        ),
     ),
     "vllm": ({"data": [{"id": "m", "max_model_len": 4096, "root": "/x"}]}, Model(id="m", context_tokens=4096)),
     "llama.cpp": (

@@ -23,7 +23,7 @@ NOW = 1_760_000_000.0
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
-        ({"retry-after": "٧"}, None),
+        ({"retry-after": "\u0667"}, None),
         ({"retry-after": "9" * 400}, None),
         ({"x-ratelimit-reset": "30"}, 30),
         ({"x-ratelimit-reset": "1760000012"}, 12),

@@ -1,0 +1,269 @@
+"""One client connection: aiohttp's HTTP/1.1 protocol with a guard at its door.
+
+Knows how long a head may take, how many connections one address may hold, what is told to a client whose bytes are
+no HTTP, and when a connection may end. Refuses to know routes, keys and bodies.
+
+aiohttp's own state is read in two places only, `_is_waiting` and `_is_misunderstood`; `test_connection.py` fails when
+an aiohttp arrives in which they mean something else (written against 3.14.5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import HttpProcessingError
+
+from iflow_cli_proxy.config.schema import ServerSettings
+from iflow_cli_proxy.core.errors import Busy, ClientTooSlow, GatewayError
+from iflow_cli_proxy.server import refusal
+from iflow_cli_proxy.server.head import check_head, is_ignored_upgrade, is_spoken
+
+_LOG: Final = logging.getLogger("iflow2api.connection")
+IDLE_S: Final = 75.0
+"""How long a connection may rest between two requests: nginx's habit, longer than most clients' own."""
+LINGER_S: Final = 0.5
+"""How long bytes nobody wants are read and dropped, so that a client still sending gets to see its answer."""
+_COME_BACK_S: Final = 1.0
+_SITE_PREFIX: Final = 64
+"""One holder of IPv6 addresses has at least this network to itself."""
+
+
+class Door:
+    """What all connections of one listener share: the limits, and who is inside.
+
+    `room` is the number of connections the process can hold in all; 0 for no limit.
+    """
+
+    def __init__(
+        self, settings: Callable[[], ServerSettings], *, new_request_id: Callable[[], str], room: int = 0
+    ) -> None:
+        self.settings = settings
+        self.new_request_id = new_request_id
+        self._room = room
+        self._inside: Counter[str] = Counter()
+
+    @property
+    def connections(self) -> int:
+        return self._inside.total()
+
+    def enter(self, holder: str) -> GatewayError | None:
+        """Count one more connection of `holder`, or say why not; each one that came in must `leave` once."""
+        limit = self.settings().max_connections_per_ip
+        if limit and self._inside[holder] >= limit:
+            return Busy("Too many connections from this address.", retry_after_s=_COME_BACK_S)
+        if self._room and self.connections >= self._room:
+            return Busy("The gateway holds as many connections as it can.", retry_after_s=_COME_BACK_S)
+        self._inside[holder] += 1
+        return None
+
+    def leave(self, holder: str) -> None:
+        self._inside[holder] -= 1
+        if not self._inside[holder]:
+            del self._inside[holder]
+
+
+def holder_of(peername: object) -> str:
+    """The address connections are counted by: an IPv4 address, or an IPv6 network; empty for a UNIX socket."""
+    if not isinstance(peername, tuple) or not peername:
+        return ""
+    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, _SITE_PREFIX), strict=False))
+
+
+class Connection(web.RequestHandler):
+    """Made by a `Listener` for each accepted socket."""
+
+    __slots__ = (
+        "_body", "_door", "_head_bytes", "_head_due_at", "_head_timer", "_holder", "_is_body_broken", "_is_inside",
+        "_is_leaving",
+    )  # fmt: skip
+
+    def __init__(self, server: web.Server, door: Door, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=IDLE_S,
+            logger=_LOG,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say none; the application keeps its log
+            max_line_size=refusal.MAX_LINE_BYTES,
+            max_field_size=refusal.MAX_FIELD_BYTES,
+            max_headers=refusal.MAX_HEADERS,
+            lingering_time=LINGER_S,
+            auto_decompress=False,
+        )
+        self._door = door
+        self._holder = ""
+        self._is_inside = False
+        self._is_leaving = False
+        self._is_body_broken = False
+        self._body: StreamReader | None = None
+        self._head_bytes = 0
+        self._head_due_at: float | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    # --- what asyncio calls ---------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._holder = holder_of(transport.get_extra_info("peername"))
+        error = self._door.enter(self._holder)
+        if error is not None:
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(self._raw(error))
+            transport.close()
+            return
+        self._is_inside = True
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_inside or self._is_misunderstood:
+            return
+        super().data_received(data)
+        if not self._is_waiting:
+            self._head_due_at = None
+            self._head_bytes = 0
+            self._break_off_body()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > refusal.MAX_HEAD_BYTES:
+            self._turn_away(refusal.headers_too_large())
+        elif self._head_due_at is None:
+            self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        if self._is_inside:
+            self._is_inside = False
+            self._door.leave(self._holder)
+        super().connection_lost(exc)
+
+    # --- what aiohttp calls ---------------------------------------------------------------------------------------
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to bytes that are no request, and to what no middleware caught."""
+        if isinstance(exc, HttpProcessingError | web.RequestPayloadError):
+            _LOG.debug("refused a request from %s: %s", self._holder, type(exc).__name__)
+        else:
+            _LOG.error("our bug, it escaped the application", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("The answer has begun; there is no room for another.")
+        return refusal.response(refusal.of_parser(exc), self._door.new_request_id())
+
+    def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
+        """Called when an answer is out, which is when a connection that has no future ends."""
+        self._body = None
+        if self._is_body_broken:
+            self.force_close()
+        elif self._is_leaving:
+            self.close()
+
+    # --- what the listener calls ----------------------------------------------------------------------------------
+
+    def begin(self, request: web.BaseRequest) -> GatewayError | None:
+        """A request's head is here and its turn has come; the answer says why it may not go further."""
+        self._body = request.content
+        self._break_off_body()
+        error = check_head(request)
+        if error is not None:
+            _LOG.debug("refused a request from %s: %s", self._holder, error)
+        # 2026-08: aiohttp drops what follows an ignored upgrade in the same packet and reads on behind it, so that the
+        # rest of a body would count as a request. Nothing behind such a request is believed.
+        self._is_leaving = self._is_leaving or is_ignored_upgrade(request)
+        return error
+
+    def leave(self) -> None:
+        """End now if nothing is being served, else when the running answer is out."""
+        if self._is_waiting:
+            self.force_close()
+        else:
+            self._is_leaving = True
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_waiting(self) -> bool:
+        """No request is being served or queued: whatever has arrived is part of a head."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done()
+
+    @property
+    def _is_misunderstood(self) -> bool:
+        """The parser has given up; the refusal is queued and later bytes mean nothing."""
+        return bool(self._messages) and not isinstance(self._messages[-1][0], RawRequestMessage)
+
+    def _break_off_body(self) -> None:
+        """Wake who waits for the rest of a body whose framing just broke; aiohttp leaves them waiting for ever."""
+        if self._body is not None and not self._body.is_eof() and self._is_misunderstood:
+            self._is_body_broken = True
+            self._body.set_exception(web.RequestPayloadError("the framing of the body is wrong"))
+
+    def _await_head(self) -> None:
+        """Start the clock for one head. Later bytes of it do not move the deadline."""
+        self._head_due_at = self._loop.time() + self._door.settings().head_timeout_s
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_at(self._head_due_at, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        """One timer serves every head of the connection: it is moved only when it fires too early."""
+        self._head_timer = None
+        if self._head_due_at is None or not self._is_waiting:
+            return
+        if self._loop.time() < self._head_due_at:
+            self._head_timer = self._loop.call_at(self._head_due_at, self._look_at_clock)
+        elif self._head_bytes:
+            self._turn_away(ClientTooSlow("The request head did not arrive in time."))
+        else:
+            # Nobody asked anything. An answer could be taken for that to a request on its way now.
+            self.force_close()
+
+    def _turn_away(self, error: GatewayError) -> None:
+        """Answer a head that will never be complete, and close once the client had a moment to read that."""
+        _LOG.debug("refused a request from %s: %s", self._holder, error)
+        transport = self.transport
+        assert transport is not None
+        transport.write(self._raw(error))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.close()
+        self._loop.call_later(LINGER_S, transport.close)
+
+    def _raw(self, error: GatewayError) -> bytes:
+        return refusal.raw_response(error, self._door.new_request_id())
+
+
+def guard(server: web.Server, door: Door) -> None:
+    """Let every request of `server` pass its connection's checks before the application sees it; once for a server."""
+    handle = server.request_handler
+
+    def guarded(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        connection: Any = request.protocol
+        error = connection.begin(request)
+        return handle(request) if error is None else _refuse(request, error, door.new_request_id())
+
+    server.request_handler = guarded
+
+
+async def _refuse(request: web.BaseRequest, error: GatewayError, request_id: str) -> web.StreamResponse:
+    if is_spoken(request.version):
+        return refusal.response(error, request_id)
+    # A response would begin with the client's version, and `HTTP/0.9 400` is no HTTP.
+    await request.writer.write(refusal.raw_response(error, request_id))
+    raise ConnectionAbortedError("refused")
