@@ -7,7 +7,6 @@ to be dead before any byte of an answer (RELIABILITY F9).
 
 from __future__ import annotations
 
-import io
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -30,6 +29,8 @@ from aiohttp import (
     InvalidURL,
     hdrs,
 )
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
 from yarl import URL
 
 from iflow_cli_proxy.core.errors import ConfigError, CutOff, GatewayError
@@ -41,8 +42,27 @@ from iflow_cli_proxy.transport.proxy import Proxy, ProxyChoice
 from iflow_cli_proxy.transport.trust import reason_of, tls_context
 
 READ_BUFFER_BYTES: Final = 65_536
-_LARGE_BODY_BYTES: Final = 262_144
+_PIECE_BYTES: Final = 262_144
 _OWN_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class _LargeBody(Payload):
+    """A body written in pieces as fast as the upstream takes them; aiohttp would copy it or write it in one go."""
+
+    _value: bytes
+    _autoclose = True
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        whole = memoryview(self._value)
+        for start in range(0, len(whole), _PIECE_BYTES):
+            await writer.write(whole[start : start + _PIECE_BYTES])
 
 
 class PlainTransport:
@@ -78,8 +98,7 @@ class PlainTransport:
                 request.method,
                 URL(request.url, encoded=True),
                 headers=headers,
-                # aiohttp writes bytes in one go but a file in pieces, as fast as the upstream takes them.
-                data=io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body or None,
+                data=_LargeBody(body) if len(body) > _PIECE_BYTES else body or None,
                 allow_redirects=False,
                 proxy=proxy.url if proxy is not None and not proxy.is_socks else None,
             )
