@@ -37,12 +37,15 @@ class _Printer:
         self.usage: dict[str, int] = {}
         self._kinds: dict[int, PartKind] = {}
         self._shows_thinking = shows_thinking
+        self._has_printed = False
         self._is_quiet = is_quiet
         self._console = console()
 
     def show(self, event: Event) -> None:
         match event:
             case PartStarted():
+                if self._kinds:
+                    self._print(event.kind, "\n\n")  # thinking and answer are two paragraphs
                 self._kinds[event.part] = event.kind
             case Delta():
                 kind = self._kinds[event.part]
@@ -58,6 +61,9 @@ class _Printer:
     def _print(self, kind: PartKind, text: str) -> None:
         if self._is_quiet or (kind is PartKind.REASONING and not self._shows_thinking):
             return
+        if text == "\n\n" and not self._has_printed:
+            return
+        self._has_printed = True
         style = "dim italic" if kind is PartKind.REASONING else None
         self._console.print(text, style=style, end="", markup=False, highlight=False, soft_wrap=True)
         sys.stdout.flush()

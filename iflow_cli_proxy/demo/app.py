@@ -1,7 +1,7 @@
-"""The demo upstream's server: iFlow's two paths on a real socket.
+"""The demo upstream as a web application: iFlow's two paths.
 
-Knows HTTP; what is said is decided next door. Refuses to know the gateway, for which this is an upstream like any
-other. Start it with `start_demo` and close it with `aclose`.
+Knows HTTP; what is said is decided next door, and `run.py` puts it on a socket. Refuses to know the gateway, for which
+this is an upstream like any other.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import struct
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -36,11 +35,6 @@ from iflow_cli_proxy.demo.faults import (
 from iflow_cli_proxy.demo.question import Question, read_question
 from iflow_cli_proxy.providers.iflow.catalog import load_catalog
 
-KEY: Final = "sk-demo-00000000000000000000000000000000"
-"""The one key of a demo: it opens nothing but a simulation on loopback."""
-DELAY_S: Final = 0.02
-"""Between two chunks, so that a person sees words arrive."""
-
 _CREATED: Final = 1_760_000_000
 _STREAM_TYPE: Final = "text/event-stream;charset=UTF-8"
 _LARGEST_BODY: Final = 64 * 1024 * 1024
@@ -57,16 +51,14 @@ class Seen:
     body: Json
 
 
-class DemoUpstream:
-    """A running demo. `keys` may be changed while it runs; `seen` holds the latest requests."""
+class DemoApp:
+    """What is behind the two paths. `keys` may be changed while it runs; `seen` holds the latest requests."""
 
-    def __init__(self, *, keys: auth.Keys, delay_s: float, seed: int, one_at_a_time: bool) -> None:
-        self.key = next(iter(keys.good), "")
+    def __init__(self, keys: auth.Keys, *, delay_s: float = 0.0, seed: int = 0, one_at_a_time: bool = False) -> None:
         self.keys = keys
-        self.url = ""
         self.seen: deque[Seen] = deque(maxlen=_REMEMBERED)
         self.left_early = 0
-        """Streams whose client went away before their end."""
+        """Answers whose client went away before their end."""
         self._delay_s = delay_s
         self._seed = seed
         self._one_at_a_time = one_at_a_time
@@ -74,40 +66,16 @@ class DemoUpstream:
         self._failed: Counter[str] = Counter()
         self._answered = 0
         self._closing = asyncio.Event()
-        self._runner: web.AppRunner | None = None
 
-    def build_app(self) -> web.Application:
-        """The aiohttp application, for those who run it themselves."""
+    def build(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
         return app
 
-    async def start(self, port: int = 0) -> Self:
-        """Listen on loopback; port 0 takes a free one."""
-        listener = socket.create_server(("127.0.0.1", port))
-        self._runner = web.AppRunner(
-            self.build_app(), handler_cancellation=True, access_log=None, shutdown_timeout=0.5
-        )  # fmt: skip
-        await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        return self
-
-    async def aclose(self) -> None:
-        """Stop listening and end what still hangs. Idempotent."""
+    def release(self) -> None:
+        """End the answers that hang on purpose."""
         self._closing.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        return self if self.url else await self.start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         self._remember(request, None)
@@ -212,19 +180,6 @@ class DemoUpstream:
     def _remember(self, request: web.Request, body: Json) -> None:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(path=request.path, headers=headers, body=body))
-
-
-async def start_demo(
-    port: int = 0,
-    *,
-    keys: auth.Keys | None = None,
-    delay_s: float = DELAY_S,
-    seed: int = 0,
-    one_at_a_time: bool = False,
-) -> DemoUpstream:
-    """A demo that listens on loopback; the caller closes it."""
-    keys = keys or auth.Keys(good={KEY})
-    return await DemoUpstream(keys=keys, delay_s=delay_s, seed=seed, one_at_a_time=one_at_a_time).start(port)
 
 
 def _plain(plain: Plain) -> web.Response:

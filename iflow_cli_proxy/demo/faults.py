@@ -2,7 +2,7 @@
 
 ANSWERS replace the whole answer. STREAMS bend a good one: each gets the frames of a stream and says what happens on
 the socket instead. A request names a fault by `x-demo-fault: NAME`, by the model `fault-NAME`, or by `MODEL+NAME`;
-`NAME=7` gives a Retry-After of 7 s, `NAME*2` fails the first two requests only.
+`NAME:7` gives a Retry-After of 7 s, `NAME@2` fails the first two requests only.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ WISHES: Final = frozenset({"json_for_stream", "usage_zero", "no_usage", "think_t
 ALL: Final = (*ANSWERS, *STREAMS, *sorted(WISHES))
 """Every name a request may give."""
 
-_WISH: Final = re.compile(r"(?P<name>[a-z0-9_]+)(?:=(?P<after>\d{1,4}))?(?:\*(?P<times>\d{1,4}))?")
+_WISH: Final = re.compile(r"(?P<name>[a-z0-9_]+)(?::(?P<after>\d{1,4}))?(?:@(?P<times>\d{1,4}))?")
 
 
 def find_fault(header: str, model: str) -> tuple[Fault | None, str]:

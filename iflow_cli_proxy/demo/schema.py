@@ -95,7 +95,7 @@ class _Maker:
 
     def _follow(self, reference: str) -> Json:
         value: Json = self._root
-        for step in reference.removeprefix("#/").split("/"):
+        for step in filter(None, reference.removeprefix("#").split("/")):
             value = value.get(step) if isinstance(value, dict) else None
         return value
 

@@ -6,7 +6,7 @@ PROVIDERS registers kinds with behaviour; every preset is a kind of its own with
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -129,8 +129,14 @@ def _find_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> 
         return configured
     found = credentials.discover(around.environ, around.home, around.read, provider=name, platform=around.platform)
     return Discovery(
-        accounts=found.accounts, spare=found.spare, findings=(*configured.findings, *found.findings)
-    )  # fmt: skip
+        accounts=tuple(_limited(account, settings) for account in found.accounts),
+        spare=tuple(_limited(account, settings) for account in found.spare),
+        findings=(*configured.findings, *found.findings),
+    )
+
+
+def _limited(account: Account, settings: ProviderSettings) -> Account:
+    return replace(account, concurrency=settings.concurrency) if settings.concurrency else account
 
 
 def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:

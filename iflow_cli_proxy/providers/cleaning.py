@@ -51,7 +51,7 @@ _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}:(?://|\\/\\/|%2f%2f)[^\s\"'<
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+")
 
 _PREFIXED_KEY: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk|ak|xai|gsk|hf|pat|fw|nvapi|tvly|r8|whsec|xox[a-z])[-_]"
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f][0-9A-Fa-f]))(?:(?:sk|pk|rk|ak|xai|gsk|hf|pat|fw|nvapi|tvly|r8|whsec|xox[a-z])[-_]"
     r"|gh[a-z]_|github_pat_|glpat-|AIza|AKIA|ASIA|ya29\.|eyJ)[\w.*~+/=-]{3,}"
 )
 _AUTH_SCHEME: Final = re.compile(

@@ -18,6 +18,7 @@ from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import urls
 from iflow_cli_proxy.providers.base import Call
 from iflow_cli_proxy.providers.errors import error_from_http
+from iflow_cli_proxy.providers.headers import overlaid
 from iflow_cli_proxy.providers.presets import Preset
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.transport.base import UpstreamRequest
@@ -52,7 +53,7 @@ class OpenAICompatible:
         self._clock = clock
         preset = preset or Preset()
         self._limit_field = preset.max_tokens_field
-        self._extra_headers = {**preset.headers, **(extra_headers or {})}
+        self._extra_headers = overlaid(preset.headers, extra_headers or {})
 
     def prepare(self, call: Call) -> UpstreamRequest:
         row = self.catalog.find(call.model)
@@ -92,11 +93,7 @@ class OpenAICompatible:
         key = account.api_key.reveal().strip()
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        replaced = {name.lower() for name in self._extra_headers}
-        return {
-            **{name: value for name, value in headers.items() if name.lower() not in replaced},
-            **self._extra_headers,
-        }
+        return overlaid(headers, self._extra_headers)
 
 
 def _stream_options(given: Any, *, wants_usage: bool) -> dict[str, Any]:

@@ -37,7 +37,8 @@ _SAMPLING_FIELDS: Final = ("temperature", "top_p", "top_k")
 _SMALL_FIELDS: Final = (
     *_LIMIT_FIELDS, *_SAMPLING_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stream_options", "extend_fields",
 )  # fmt: skip
-_LONGEST_DECODED: Final = 65_536
+_LONGEST_EMPTY_LIST: Final = 32
+"""Bytes of `[]` with generous white space; what is longer has something in it and is not parsed to find out."""
 _TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 
 DEFAULT_TEMPERATURE: Final = 0.6
@@ -145,8 +146,10 @@ def _count(value: Json) -> int | None:
 def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The tools with what belongs to them; nothing at all for an empty list, which iFlow's streams dislike."""
     tools = fields.get("tools")
-    is_empty = tools is None or _decoded(tools, longest=32) in ([], None)
-    return {} if is_empty else {name: fields[name] for name in _TOOL_FIELDS if name in fields}
+    is_long = isinstance(tools, jsonx.Raw) and len(bytes(tools)) > _LONGEST_EMPTY_LIST
+    if is_long or _decoded(tools):
+        return {name: fields[name] for name in _TOOL_FIELDS if name in fields}
+    return {}
 
 
 def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
@@ -160,9 +163,6 @@ def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
     return {"extend_fields": extended} if extended else {}
 
 
-def _decoded(value: Any, *, longest: int = _LONGEST_DECODED) -> Json:
-    """A field as a plain value; one that is longer than any honest value stays as bytes."""
-    if not isinstance(value, jsonx.Raw):
-        return value
-    data = bytes(value)
-    return value if len(data) > longest else jsonx.decode(data)
+def _decoded(value: Any) -> Json:
+    """A field as a plain value, whichever way it came."""
+    return jsonx.decode(bytes(value)) if isinstance(value, jsonx.Raw) else value

@@ -30,7 +30,7 @@ _SYSTEM_FILES: Final = {
 }
 _SYSTEM_FILE: Final = "/etc/iflow-cli/settings.json"
 
-_LOGIN: Final = "iflow2api login iflow"
+_LOGIN: Final = "sign in again with the iFlow client, or set IFLOW_API_KEY"
 _REFERENCE: Final = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _BYTE: Final = re.compile(r" \(byte (\d+)\)$")
 _WRONG_HOST: Final = re.compile(r"^(https?://)api\.iflow\.cn(?=[:/]|$)", re.IGNORECASE)
@@ -171,7 +171,7 @@ def _report_elsewhere(search: _Search, settings: _Settings) -> None:
         search.report(
             settings.entry("apiKey")[1],
             "is set up for another OpenAI-compatible service, so its key is not used for iFlow",
-            "iflow2api upstream add, or serve --upstream URL",
+            "iflow2api serve --upstream URL",
         )
 
 

@@ -30,6 +30,7 @@ _TEXT_STATUS: Final = (
 _SHORT_REST_S: Final = 2.0
 """After 449: the account already has a request running."""
 _FORBIDDEN_REST_S: Final = 1800.0
+_NEW_KEY: Final = "sign in again with the iFlow client, or set IFLOW_API_KEY to a working key"
 
 
 class SignatureRefused(errors.UpstreamError):
@@ -91,7 +92,7 @@ def _model_error(said: str) -> GatewayError:
 
 
 def _expired(said: str) -> GatewayError:
-    return errors.Expired("The account's iFlow key has expired.", detail=said, hint="iflow2api token refresh")
+    return errors.Expired("The account's iFlow key has expired.", detail=said, hint=_NEW_KEY)
 
 
 def _blocked(said: str) -> GatewayError:
@@ -99,7 +100,7 @@ def _blocked(said: str) -> GatewayError:
 
 
 def _bad_key(said: str) -> GatewayError:
-    return errors.Expired("iFlow does not accept the account's key.", detail=said, hint="iflow2api login iflow")
+    return errors.Expired("iFlow does not accept the account's key.", detail=said, hint=_NEW_KEY)
 
 
 def _no_model(said: str) -> GatewayError:

@@ -18,6 +18,7 @@ from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import urls
 from iflow_cli_proxy.providers.base import Call
+from iflow_cli_proxy.providers.headers import overlaid
 from iflow_cli_proxy.providers.iflow import headers as header_tables
 from iflow_cli_proxy.providers.iflow import sunset
 from iflow_cli_proxy.providers.iflow.body import INTERNAL_HOSTS, build_body
@@ -27,7 +28,7 @@ from iflow_cli_proxy.providers.iflow.headers import USER_AGENT, HeaderValues
 from iflow_cli_proxy.providers.iflow.sessions import Sessions
 from iflow_cli_proxy.providers.iflow.signature import sign
 from iflow_cli_proxy.providers.iflow.thinking import Default, split_name
-from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.transport.base import UpstreamRequest
 
 BASE_URL: Final = "https://apis.iflow.cn/v1"
@@ -71,11 +72,12 @@ class IflowProvider:
         session = self._sessions.session_id(call.account.id)
         model, wish = split_name(call.model)
         row = self.catalog.find(model)
+        wire_name = (row.upstream_id or row.id) if row else model
         body = build_body(
-            (row.upstream_id or row.id) if row else model,
+            wire_name,
             call.fields,
             is_stream=call.is_stream,
-            output_limit=self._output_limit,
+            output_limit=lambda final: self._output_limit(row if final == wire_name else None, final),
             wish=wish,
             default_thinking=self._default_thinking,
             wants_usage=call.wants_usage,
@@ -102,8 +104,9 @@ class IflowProvider:
             error.hint = self.hint_when_gone
         return error
 
-    def _output_limit(self, model: str) -> int:
-        row = self.catalog.find(model)
+    def _output_limit(self, asked: Model | None, model: str) -> int:
+        """The limit of the row that was asked for; of the final model's own when a rule has changed the name."""
+        row = asked or self.catalog.find(model)
         return (row.output_tokens if row else 0) or output_limit(model)
 
     def _headers(self, account: Account, session: str, conversation: str) -> dict[str, str]:
@@ -117,7 +120,7 @@ class IflowProvider:
             timestamp=timestamp,
             signature=sign(key, USER_AGENT, session, timestamp) if key and timestamp else None,
         )
-        return {**header_tables.fill(self._rows, values), **self._extra_headers}
+        return overlaid(header_tables.fill(self._rows, values), self._extra_headers)
 
 
 def _is_internal(base_url: str) -> bool:

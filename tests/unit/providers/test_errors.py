@@ -132,6 +132,13 @@ def test_a_200_without_json_tells_a_page_from_nothing() -> None:
     assert type(find(200, None, JSON)) is errors.Malformed
 
 
+def test_a_404_that_is_a_page_points_at_the_base_url() -> None:
+    page, answer = find(404, None, HTML), find(404, error("no such route"))
+    assert (type(page), page.status) == (errors.Rejected, 404)
+    assert "base_url" in page.hint
+    assert (answer.message, answer.hint) == ("no such route", "")
+
+
 def test_f33_the_wait_of_a_429_is_passed_on_also_as_a_date() -> None:
     assert find(429, None, {"retry-after": "7"}).retry_after_s == 7
     assert find(429, None, {"retry-after": "Thu, 09 Oct 2025 08:54:20 GMT"}).retry_after_s == 60

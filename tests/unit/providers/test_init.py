@@ -126,6 +126,8 @@ def test_an_existing_sign_in_of_the_iflow_client_is_found_with_no_command() -> N
     files = {SETTINGS_FILE: b'{"apiKey": "sk-cli"}'}
     [account] = find_accounts("iflow", ProviderSettings(), around(files=files)).accounts
     assert account.api_key.reveal() == "sk-cli"
+    [account] = find_accounts("iflow", ProviderSettings(concurrency=3), around(files=files)).accounts
+    assert account.concurrency == 3
     own = ProviderSettings(api_key=Secret("sk-own"))
     [account] = find_accounts("iflow", own, around(files=files)).accounts
     assert (account.api_key.reveal(), account.concurrency) == ("sk-own", 1)

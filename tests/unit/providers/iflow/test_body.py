@@ -75,6 +75,8 @@ def test_each_model_gets_its_output_limit(model: str, max_new_tokens: int, max_t
         ({"max_new_tokens": 50, "max_tokens": 200}, 50),
         ({"max_tokens": 1_000_000}, 32000),
         ({"max_tokens": None}, 32000),
+        ({"max_tokens": 0, "max_completion_tokens": -1}, 32000),
+        ({"max_tokens": True}, 32000),
     ],
 )
 def test_the_clients_limit_is_renamed_and_capped(given: dict[str, Any], sent: int) -> None:

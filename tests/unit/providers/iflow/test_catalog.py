@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.providers.iflow.catalog import context_limit, load_catalog, output_limit
+from iflow_cli_proxy.routing.catalog import Model
 
 ROWS = [
     # id, context, output, vision, thinking
@@ -53,6 +57,14 @@ def test_the_catalogue_has_the_facts_of_the_reference(
     assert (model.id, model.context_tokens, model.output_tokens) == (name, context, output)
     assert (model.has_vision, model.thinking, model.owned_by) == (vision, thinking, "iflow")
     assert model.created > 1_700_000_000
+
+
+def test_no_key_of_the_package_file_is_misspelled() -> None:
+    tree = tomllib.loads(files("iflow_cli_proxy.providers.iflow").joinpath("models.toml").read_text("utf-8"))
+    assert set(tree) == {"models", "families"}
+    assert all(set(row) <= set(Model.__struct_fields__) for row in tree["models"])
+    ids = [row["id"].lower() for row in tree["models"]]
+    assert len(ids) == len(set(ids))
 
 
 def test_names_are_found_in_any_case_and_by_alias() -> None:

@@ -195,7 +195,7 @@ def test_a_sign_in_erased_by_a_failed_refresh_is_reported_and_its_key_still_used
     found = search({"oauth_creds.json": {**tokens, "apiKey": "sk-oauth"}})
     assert keys(found) == ["sk-oauth"]
     assert "failed refresh" in found.findings[0].problem
-    assert "login" in found.findings[0].hint
+    assert "sign in again" in found.findings[0].hint
 
 
 def test_a_sign_in_without_a_key_asks_for_a_login() -> None:

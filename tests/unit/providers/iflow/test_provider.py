@@ -95,10 +95,20 @@ def test_the_name_on_the_wire_is_the_canonical_one(asked: str, sent: str) -> Non
     assert jsonx.decode(provider().prepare(call(asked)).body)["model"] == sent
 
 
-def test_a_persons_limit_is_the_limit() -> None:
-    catalog = load_catalog('[[models]]\nid = "glm-5"\noutput_tokens = 128000')
-    made = IflowProvider("iflow", catalog, clock=FakeClock(), entropy=counting_entropy()).prepare(call())
-    assert jsonx.decode(made.body)["max_new_tokens"] == 128000
+@pytest.mark.parametrize(
+    ("changed", "asked", "limit"),
+    [
+        ("glm-5", "glm-5", 7),
+        ("glm-4.6", "glm-4.6", 7),
+        ("deepseek-v3.2-chat", "deepseek-v3.2-chat", 7),
+        ("deepseek-v3.2-chat", "deepseek-v3.2-chat(high)", 64000),
+        ("deepseek-v3.2-reasoner", "deepseek-v3.2-chat(high)", 7),
+    ],
+)
+def test_a_persons_limit_is_the_limit(changed: str, asked: str, limit: int) -> None:
+    catalog = load_catalog(f'[[models]]\nid = "{changed}"\noutput_tokens = 7')
+    made = IflowProvider("iflow", catalog, clock=FakeClock(), entropy=counting_entropy()).prepare(call(asked))
+    assert jsonx.decode(made.body)["max_new_tokens"] == limit
 
 
 def test_the_setting_for_thinking_is_obeyed() -> None:

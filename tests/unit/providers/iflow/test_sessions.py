@@ -36,6 +36,17 @@ def test_a_session_ends_after_twelve_to_twenty_four_hours() -> None:
     assert made.session_id("a") != first
 
 
+def test_sessions_that_began_together_do_not_end_together() -> None:
+    lives = set()
+    for draw in range(1, 6):
+        clock = FakeClock()
+        made = Sessions(clock, lambda size, draw=draw: (draw * 7919).to_bytes(size, "big"))  # type: ignore[misc]
+        made.session_id("a")
+        lives.add(made._by_account["a"].ends_at)
+    assert len(lives) == 5
+    assert all(SHORTEST_LIFE_S <= life <= 2 * SHORTEST_LIFE_S for life in lives)
+
+
 def test_a_session_ends_after_a_thousand_requests() -> None:
     made, _ = sessions()
     names = [made.session_id("a") for _ in range(LONGEST_REQUESTS + 1)]
