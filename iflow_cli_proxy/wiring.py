@@ -20,9 +20,10 @@ from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSe
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import GatewayError, Malformed
-from iflow_cli_proxy.core.ids import Entropy
+from iflow_cli_proxy.core.ids import Entropy, buffered
+from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
-from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules, Upstream
+from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
 from iflow_cli_proxy.gateway.opening import read_all
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
 from iflow_cli_proxy.gateway.turnstile import Turnstile
@@ -38,6 +39,7 @@ from iflow_cli_proxy.routing.resolve import RoutingTable
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.transport import open_transport
 from iflow_cli_proxy.transport.base import Transport, TransportOptions
+from iflow_cli_proxy.transport.trust import tls_context
 
 _LOG: Final = logging.getLogger("iflow2api.wiring")
 _LARGEST_FOREIGN_FILE_BYTES: Final = 1024 * 1024
@@ -72,7 +74,7 @@ class Services:
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.entropy = entropy
+        self.entropy = buffered(entropy)
         self.pool = AccountPool()
         self.turnstile = Turnstile(self.pool)
         self._home = home or Path.home()
@@ -84,6 +86,19 @@ class Services:
         self.wired = self._wire(settings.current)
         self.gateway = Live(self.wired.gateway)
         settings.subscribe(self._apply)
+
+    def checked(self, settings: Settings) -> Settings:
+        """`settings`, if everything they name can be built; changes nothing and may run in a thread.
+
+        Raises:
+            ConfigError: a provider's kind, URL or certificate file is wrong.
+        """
+        around = self._surroundings(settings)
+        for name, table in _enabled(settings).items():
+            build_provider(name, table, around)
+            if table.ca_file:
+                tls_context(table.ca_file)
+        return settings
 
     async def list_upstream_models(self) -> dict[str, GatewayError | None]:
         """Ask every upstream for its list and merge what comes; by provider, what went wrong or None."""
@@ -132,6 +147,7 @@ class Services:
                 json_limits=_limits(table, table.json_total_timeout_s),
             )
         self.pool.replace(accounts)
+        self.turnstile.let_in()
         gateway = Gateway(
             codecs=CODECS,
             upstreams=upstreams,
@@ -212,13 +228,16 @@ def _rules(settings: Settings) -> GatewayRules:
             same_account=resilience.retry_attempts,
             backoff_s=resilience.retry_backoff_ms / 1000,
             allows_ambiguous=resilience.retry_ambiguous,
+            statuses=frozenset(resilience.retry_status_codes),
         ),
-        parameters=tuple(
-            ParameterRule(pattern=pattern, default=rule.default, override=rule.override, remove=rule.remove)
-            for pattern, rule in settings.models.parameters.items()
+        answer=AnswerRules(
+            parameters=tuple(
+                ParameterRule(pattern=pattern, default=rule.default, override=rule.override, remove=rule.remove)
+                for pattern, rule in settings.models.parameters.items()
+            ),
+            merges_reasoning=not settings.reasoning.preserve,
+            names_account=settings.server.response_headers,
         ),
-        merges_reasoning=not settings.reasoning.preserve,
-        names_account=settings.server.response_headers,
     )
 
 

@@ -69,7 +69,8 @@ async def run_plan(plan: ServePlan) -> None:
         stack.callback(stop_logging, log)
         paths = plan.session.paths()
         services = Services(live, paths, {} if plan.is_demo else plan.session.environ)
-        watch = ReloadWatch(live, (paths.config_file, paths.overrides_file), build, report=report_reload)
+        files = (paths.config_file, paths.overrides_file)
+        watch = ReloadWatch(live, files, lambda: services.checked(build()), report=report_reload)
 
         async def on_ready(server: Server, listener: Listener) -> None:
             _announce(plan, services.wired, listener)

@@ -9,6 +9,23 @@ Entropy: TypeAlias = Callable[[int], bytes]
 """`os.urandom`, or something a test can foresee: a number of bytes in, that many bytes out."""
 
 
+def buffered(entropy: Entropy, size: int = 4096) -> Entropy:
+    """The same entropy, asked for in larger helpings: a system call for each id would cost more than the id.
+
+    Not for keys, and not for a process that forks.
+    """
+    store = b""
+
+    def take(count: int) -> bytes:
+        nonlocal store
+        if len(store) < count:
+            store = entropy(max(size, count))
+        taken, store = store[:count], store[count:]
+        return taken
+
+    return take
+
+
 def request_id(entropy: Entropy) -> str:
     """`req_` and 24 hex digits: names one exchange in the log, the ledger and the client's headers."""
     return "req_" + entropy(12).hex()
@@ -17,11 +34,6 @@ def request_id(entropy: Entropy) -> str:
 def completion_id(exchange: str) -> str:
     """An id in OpenAI's style, for answers whose upstream gave none: the request's own, in other clothes."""
     return "chatcmpl-" + exchange.removeprefix("req_")
-
-
-def call_id(entropy: Entropy) -> str:
-    """An id for a tool call that came without one."""
-    return "call_" + entropy(12).hex()
 
 
 def uuid4(entropy: Entropy) -> str:

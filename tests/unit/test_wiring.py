@@ -72,11 +72,22 @@ def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> N
     assert "deepseek" in raised.value.hint
 
 
-def test_a_change_to_settings_that_cannot_be_wired_keeps_the_old_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("toml", "param"),
+    [
+        ('[providers.x]\nkind = "nope"\n', "providers.x.kind"),
+        ('[providers.x]\nkind = "openai_compatible"\n', "providers.x.base_url"),
+        ('[providers.x]\nbase_url = "http://127.0.0.1:1"\nca_file = "/nowhere/ca.pem"\n', "upstream.ca_file"),
+    ],
+)
+def test_settings_that_cannot_be_wired_are_refused_before_they_are_in_force(
+    tmp_path: Path, toml: str, param: str
+) -> None:
     running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
     gateway = running.gateway.current
-    with pytest.raises(ConfigError):
-        running.settings.replace(settings_from('[providers.x]\nkind = "nope"\n'))
+    with pytest.raises(ConfigError) as raised:
+        running.checked(settings_from(toml))
+    assert raised.value.param == param
     assert running.gateway.current is gateway
 
 
