@@ -103,17 +103,17 @@ def to_builtins(value: msgspec.Struct) -> dict[str, Json]:
 
 def is_deeper(value: Json, limit: int) -> bool:
     """Whether lists and objects nest deeper than `limit`; walks level by level, so it cannot overflow itself."""
-    level = [value]
-    for _ in range(limit + 1):
+    level = [value] if type(value) is dict or type(value) is list else []
+    for _ in range(limit):
         level = [
             inner
             for outer in level
-            if type(outer) is dict or type(outer) is list
             for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
         ]
         if not level:
             return False
-    return True
+    return bool(level)
 
 
 def without(fields: Mapping[str, Json], *names: str) -> dict[str, Json]:

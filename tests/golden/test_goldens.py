@@ -1,4 +1,4 @@
-"""Every scenario in every protocol it has a file for: decoding a file gives the events, encoding the events gives them back.
+"""Every scenario in every protocol it has a file for: files decode to the events, and the events survive encoding.
 
 `pytest tests/golden --regold` rewrites `events.jsonl` and the replies from the `openai_chat.sse` files.
 """

@@ -27,8 +27,9 @@ SCALARS: tuple[Any, ...] = (
     "\u2028", "{{7*191}}", "../..", "x" * 3000, "data:image/png;base64,", "network_error",
 )  # fmt: skip
 KEYS = (
-    "model", "messages", "role", "content", "type", "text", "image_url", "url", "tools", "function", "name", "arguments",
-    "tool_calls", "tool_choice", "choices", "delta", "message", "index", "finish_reason", "usage", "error", "code",
+    "model", "messages", "role", "content", "type", "text", "image_url", "url", "tools", "function", "name",
+    "arguments", "tool_calls", "tool_choice", "choices", "delta", "message", "index", "finish_reason", "usage", "error",
+    "code",
     "prompt_tokens", "prompt_tokens_details", "created", "id", "stream_options", "stop", "file", "input_audio", "x",
 )  # fmt: skip
 

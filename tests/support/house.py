@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,10 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
 JSON_LIBRARIES: Final = frozenset({"json", "msgspec.json", "orjson", "simplejson", "ujson", "rapidjson"})
 JSON_DOOR: Final = "core.jsonx"
 
+PROGRAM: Final = "iflow2api"
+TYPED_COMMAND: Final = re.compile(rf"(?:^|[`,(] ?|\b(?:run|try|then|with|or) ){PROGRAM} ([a-z]+)\b")
+"""In a sentence the program's name may be just a name; after these it is something to type."""
+PROSE: Final = frozenset({"serves"})
 CLI_ROOT: Final = "cli.app"
 MODULE_LINES: Final = 500
 WIRE_TABLES: Final = frozenset[str]()
@@ -73,7 +78,9 @@ EMPTY_NAMES: Final = frozenset({"util", "utils", "helper", "helpers", "manager",
 
 EDGES: Final = {
     "server.middleware.errors": "the last door before a client: our bug becomes `internal` and a request id",
+    "server.handlers.generate": "a stream that is open already: our bug becomes its error event",
     "server.middleware.access_log": "an observer that fails leaves the request as it was",
+    "telemetry.targets": "a log line that cannot be shown must not silence the others",
     "server.background": "the Supervisor: a task that dies is logged and started again",
     "cli.output": "the last door before a person",
 }
@@ -343,6 +350,16 @@ def blanket_ignores(house: Iterable[Module]) -> Iterator[str]:
                 yield f"{one.at(token.start[0])}: name the error: type: ignore[code]"
 
 
+def unknown_commands(house: Iterable[Module], commands: Collection[str]) -> Iterator[str]:
+    """Commands that a message tells a person to type although there is no such command."""
+    for one in house:
+        for node in ast.walk(one.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for word in TYPED_COMMAND.findall(node.value):
+                    if word not in commands and word not in PROSE:
+                        yield f"{one.at(node.lineno)}: there is no command `{PROGRAM} {word}`"
+
+
 # --- tests --------------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +386,7 @@ def _has_behaviour(one: Module) -> bool:
 
 def _test_of(one: Module) -> Path:
     folders = list(one.path.parts[1:-1])
-    name = one.path.parts[-2] if one.is_package else one.path.stem
+    name = "init" if one.is_package else one.path.stem
     if folders[:1] == ["cli"]:
         return Path(*folders, f"test_{name}.py")
     return Path("unit", *folders, f"test_{name}.py")

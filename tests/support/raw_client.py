@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
+from tests.support.patience import PATIENCE_S
 
-_PATIENCE_S = 5.0
 _STATUS_LINE = b"HTTP/1."
 
 
@@ -44,7 +44,7 @@ class RawClient:
 
     async def answer(self) -> RawAnswer:
         """The next answer; its length must be declared."""
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
             body = await self.reader.readexactly(int(headers["content-length"]))
@@ -52,7 +52,7 @@ class RawClient:
 
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 return await self.reader.read(-1)
             except ConnectionError:
@@ -61,7 +61,7 @@ class RawClient:
     async def is_closed_by_peer(self) -> bool:
         """Whether the other side has closed without a word; waits for a moment."""
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 return await self.reader.read(1) == b""
         except ConnectionError:
             return True

@@ -9,7 +9,7 @@ import math
 from typing import Final, NamedTuple
 
 from iflow_cli_proxy.core import errors, jsonx
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.errors import Blame, GatewayError, Retry
 from iflow_cli_proxy.core.events import Failed
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.sse import encode_frame
@@ -79,7 +79,7 @@ def error_object(error: GatewayError) -> Json:
     """`{"error": {"message", "type", "param", "code"}}`."""
     row = TABLE[error.kind]
     hint = error.hint.rstrip(".")
-    message = f"{error.message} {hint[:1].upper()}{hint[1:]}." if hint else error.message
+    message = f"{error.message} Hint: {hint}." if hint else error.message
     return {"error": {"message": message, "type": row.type, "param": error.param, "code": error.code or row.code}}
 
 
@@ -93,6 +93,9 @@ def encode_error(error: GatewayError, request_id: str) -> ErrorReply:
     headers = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(min(max(1, error.retry_after_s), _LONGEST_WAIT_S)))
+    if error.blame is Blame.UPSTREAM and error.retry is Retry.NEVER:
+        # OpenAI's SDKs obey it; the upstream may have done the work (RELIABILITY R1.8).
+        headers["x-should-retry"] = "false"
     status = TABLE[error.kind].status
     if error.kind in _KEEPS_STATUS and error.status is not None and 400 <= error.status < 500:
         status = error.status

@@ -35,8 +35,8 @@ _ENVELOPE_FIELDS: Final = ("model", "stream")
 _MODELLED: Final = frozenset(
     {
         *_ENVELOPE_FIELDS, "stream_options", "messages", "max_tokens", "max_completion_tokens", "n", "temperature",
-        "top_p", "top_k", "presence_penalty", "frequency_penalty", "seed", "stop", "tools", "tool_choice", "parallel_tool_calls",
-        "response_format", "reasoning_effort", "user", "metadata",
+        "top_p", "top_k", "presence_penalty", "frequency_penalty", "seed", "stop", "tools", "tool_choice",
+        "parallel_tool_calls", "response_format", "reasoning_effort", "user", "metadata",
     }
 )  # fmt: skip
 _MODELLED_MESSAGE: Final = frozenset(

@@ -51,3 +51,18 @@ def test_buffered_entropy_hands_out_every_byte_once_and_in_order() -> None:
     assert (take(4), take(6), take(3)) == (bytes(range(4)), bytes(range(4, 10)), bytes(range(3)))
     assert len(take(50)) == 50
     assert asked == [10, 10, 50]
+
+
+def test_buffered_entropy_asks_seldom_and_hands_no_byte_out_twice() -> None:
+    asked: list[int] = []
+
+    def source(size: int) -> bytes:
+        asked.append(size)
+        return bytes([len(asked)] * size)
+
+    take = ids.buffered(source, size=10)
+    drawn = [take(count) for count in (4, 4, 4, 30)]
+
+    assert [len(one) for one in drawn] == [4, 4, 4, 30]
+    assert asked == [10, 10, 30]
+    assert drawn == [b"\x01" * 4, b"\x01" * 4, b"\x02" * 4, b"\x03" * 30]
