@@ -6,6 +6,7 @@ few made-up modules, so that a rule which has stopped seeing anything is noticed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 import pytest
 
 from tests.support import house
+from tests.support.cli import run_cli
 from tests.support.house import Module
 
 ROOT: Final = Path(__file__).parents[1]
@@ -37,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
 WITHOUT_A_TEST_OF_ITS_OWN: Final = {
     "__main__": "two lines; tests/cli/test_app.py runs it as a process",
     "protocols.base": "an interface and its value types; tests/contract holds every codec to it",
+    "server.keys": "names of shared objects; nothing runs",
     "providers.base": "an interface and its value types; tests/contract holds every provider to it",
 }
 
@@ -185,3 +188,23 @@ def test_a_missing_test_a_needless_exemption_and_an_orphan_are_told(tmp_path: Pa
         "the exemption for core.old is for no module of today",
     ]
     assert list(house.orphans(modules, tests)) == ["tests/unit/core/test_gone.py: no module bears this name"]
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+def test_messages_name_only_commands_that_exist() -> None:
+    hold(house.unknown_commands(the_house(), commands()))
+
+
+def commands() -> set[str]:
+    """Every command of the root, as its help lists them."""
+    return set(re.findall(r"^│ ([a-z]+) ", run_cli("--help").out.partition("Commands")[2], re.MULTILINE))
+
+
+def test_a_message_that_names_no_command_is_told() -> None:
+    one = house.module("iflow_cli_proxy/core/errors.py", "HINT = 'run `iflow2api sing --loud`, then iflow2api serve'")
+
+    assert list(house.unknown_commands([one], {"serve"})) == [
+        "iflow_cli_proxy/core/errors.py:1: there is no command `iflow2api sing`"
+    ]

@@ -165,7 +165,6 @@ def test_a_model_nobody_has_is_not_found(client: OpenAI) -> None:
         client.chat.completions.create(model="no-such-model", messages=HELLO)
 
     assert caught.value.code == "model_not_found"
-    assert caught.value.param == "model"
 
 
 def test_a_model_that_is_not_listed_is_not_found(client: OpenAI) -> None:
