@@ -17,14 +17,13 @@ from typing import Final
 
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings, upstream_leaves
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock, SystemClock
-from iflow_cli_proxy.core.errors import GatewayError, Malformed
+from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
-from iflow_cli_proxy.gateway.deadline import Deadline, Limits
+from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
-from iflow_cli_proxy.gateway.opening import read_all
+from iflow_cli_proxy.gateway.model_list import ask_for_models
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
@@ -43,8 +42,6 @@ from iflow_cli_proxy.transport.trust import tls_context
 
 _LOG: Final = logging.getLogger("iflow2api.wiring")
 _LARGEST_FOREIGN_FILE_BYTES: Final = 1024 * 1024
-_MODEL_LIST_LIMITS: Final = Limits(first_byte_s=10.0, idle_s=10.0, content_s=10.0, total_s=10.0)
-_LARGEST_MODEL_LIST_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +105,7 @@ class Services:
             if account is None:
                 continue
             try:
-                models = await _ask_for_models(upstream, account)
+                models = parse_models(await ask_for_models(upstream, account))
             except GatewayError as error:
                 outcome[name] = error
                 continue
@@ -239,29 +236,6 @@ def _rules(settings: Settings) -> GatewayRules:
             names_account=settings.server.response_headers,
         ),
     )
-
-
-async def _ask_for_models(upstream: Upstream, account: Account) -> list[Model]:
-    """Raises GatewayError when the list cannot be had."""
-    request = upstream.provider.models_request(account)
-    if request is None:
-        return []
-    deadline = Deadline(_MODEL_LIST_LIMITS)
-    try:
-        with deadline:
-            reply = await upstream.transport.send(request)
-        try:
-            body = await read_all(reply, deadline, _LARGEST_MODEL_LIST_BYTES)
-            value = jsonx.decode(body)
-            if reply.status != 200:
-                raise upstream.provider.find_error(reply.status, reply.headers, value) or Malformed("no list")
-            return parse_models(value)
-        except jsonx.JsonError as error:
-            raise Malformed("The upstream's model list is not JSON.") from error
-        finally:
-            reply.close()
-    finally:
-        deadline.close()
 
 
 def _read_foreign(path: Path) -> FileText | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import webbrowser
 from collections.abc import Iterator, Mapping
@@ -21,12 +20,13 @@ from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, upstream_leaves
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.server.listener import Listener
-from iflow_cli_proxy.server.middleware.client_auth import are_keys_required
+from iflow_cli_proxy.server.middleware.client_auth import are_keys_required, is_loopback
 from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
@@ -35,6 +35,7 @@ from iflow_cli_proxy.wiring import Services, Wired
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
 _MODELS_SHOWN: Final = 6
+_SHORTEST_KEY: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,14 @@ def _check_safe(settings: Settings) -> None:
             param="server.workers",
             hint="leave server.workers at 1",
         )
-    if are_keys_required(settings) and not settings.auth.client_keys:
+    keys = settings.auth.client_keys
+    if not is_loopback(settings.server.host) and any(len(key.reveal()) < _SHORTEST_KEY for key in keys):
+        raise ConfigError(
+            f"A client key of fewer than {_SHORTEST_KEY} characters can be guessed.",
+            param="auth.client_keys",
+            hint="choose a long random word, for instance from `openssl rand -hex 24`",
+        )
+    if are_keys_required(settings) and not keys:
         raise ConfigError(
             f"Serving on {settings.server.host} without client keys would let anyone use your accounts.",
             param="auth.client_keys",
@@ -124,7 +132,7 @@ def _announce(plan: ServePlan, wired: Wired, listener: Listener) -> None:
     """Everything a person or a program waits for, once connections are accepted."""
     if plan.ready_file is not None:
         ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
-        write_private(plan.ready_file.absolute(), json.dumps(ready).encode() + b"\n")
+        write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
     if plan.is_quiet:
@@ -170,7 +178,8 @@ def _to_copy(wired: Wired, listener: Listener) -> Iterator[str]:
     body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}], "stream": True}
     auth = f' -H "Authorization: Bearer {key}"' if needs_key else ""
     yield f"export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key}"
-    yield f"curl -N {url}/v1/chat/completions -H 'Content-Type: application/json'{auth} -d '{json.dumps(body)}'"
+    shown = jsonx.encode(body).decode()
+    yield f"curl -N {url}/v1/chat/completions -H 'Content-Type: application/json'{auth} -d '{shown}'"
 
 
 def _model_names(wired: Wired) -> list[str]:

@@ -73,7 +73,7 @@ def fault_of(
         case CurlECode.OPERATION_TIMEDOUT:
             return faults.connect_timed_out(proxy, connect_timeout_s)
         case CurlECode.URL_MALFORMAT:
-            return ConfigError("The upstream's base URL is not usable.", hint="iflow2api upstream list")
+            return ConfigError("The upstream's base URL is not usable.", hint="see `iflow2api config show`")
         case CurlECode.SSL_CACERT_BADFILE:
             return unusable_bundle()
         case CurlECode.SSL_CONNECT_ERROR if "reset" in text.lower() or "SYSCALL" in text:

@@ -170,7 +170,7 @@ class PlainTransport:
             case ClientConnectorError():
                 return faults.refused(proxy, detail=f"errno {error.os_error.errno}")
             case InvalidURL():
-                return ConfigError("The upstream's base URL is not usable.", hint="iflow2api upstream list")
+                return ConfigError("The upstream's base URL is not usable.", hint="see `iflow2api config show`")
             case ClientResponseError():
                 return faults.not_http(type(error).__name__)
             case _:
