@@ -135,6 +135,9 @@ def _announce(plan: ServePlan, wired: Wired, listener: Listener) -> None:
         write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
+    for name, upstream in wired.gateway.upstreams.items():
+        if upstream.provider.hint_when_gone:
+            _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
     if plan.is_quiet:
         say(f"iflow2api serves {listener.urls[0]}")
     else:
