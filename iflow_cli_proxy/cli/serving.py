@@ -25,6 +25,7 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.middleware.client_auth import are_keys_required, is_loopback
 from iflow_cli_proxy.server.run import Server, report_reload
@@ -77,6 +78,7 @@ async def run_plan(plan: ServePlan) -> None:
             _announce(plan, services.wired, listener)
             _settle_memory()
 
+        raise_descriptor_limit()
         await run_server(services, watch=watch, on_ready=on_ready)
 
 

@@ -14,7 +14,7 @@ import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
@@ -30,6 +30,10 @@ IDLE_S: Final = 75.0
 """How long a connection may rest between two requests: nginx's habit, longer than most clients' own."""
 LINGER_S: Final = 0.5
 """How long bytes nobody wants are read and dropped, so that a client still sending gets to see its answer."""
+LAST_LOOK_S: Final = 0.05
+"""What passes between noticing that a head is overdue and acting on it."""
+UNSENT_BYTES: Final = 32_768
+"""What may wait for a slow client before its answer is no longer written; the kernel holds much more (L7)."""
 _COME_BACK_S: Final = 1.0
 _SITE_PREFIX: Final = 64
 """One holder of IPv6 addresses has at least this network to itself."""
@@ -48,10 +52,7 @@ class Door:
         self.new_request_id = new_request_id
         self._room = room
         self._inside: Counter[str] = Counter()
-
-    @property
-    def connections(self) -> int:
-        return self._inside.total()
+        self.connections = 0
 
     def enter(self, holder: str) -> GatewayError | None:
         """Count one more connection of `holder`, or say why not; each one that came in must `leave` once."""
@@ -61,9 +62,11 @@ class Door:
         if self._room and self.connections >= self._room:
             return Busy("The gateway holds as many connections as it can.", retry_after_s=_COME_BACK_S)
         self._inside[holder] += 1
+        self.connections += 1
         return None
 
     def leave(self, holder: str) -> None:
+        self.connections -= 1
         self._inside[holder] -= 1
         if not self._inside[holder]:
             del self._inside[holder]
@@ -86,7 +89,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_body", "_door", "_head_bytes", "_head_due_at", "_head_timer", "_holder", "_is_body_broken", "_is_inside",
-        "_is_leaving",
+        "_is_last_look", "_is_leaving",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, door: Door, *, loop: asyncio.AbstractEventLoop) -> None:
@@ -111,19 +114,21 @@ class Connection(web.RequestHandler):
         self._head_bytes = 0
         self._head_due_at: float | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._is_last_look = False
 
     # --- what asyncio calls ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._holder = holder_of(transport.get_extra_info("peername"))
+        to_client = cast("asyncio.Transport", transport)  # uvloop's is one without being an instance
         error = self._door.enter(self._holder)
         if error is not None:
-            assert isinstance(transport, asyncio.Transport)
-            transport.write(self._raw(error))
-            transport.close()
+            to_client.write(self._raw(error))
+            to_client.close()
             return
         self._is_inside = True
         super().connection_made(transport)
+        to_client.set_write_buffer_limits(high=UNSENT_BYTES)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -159,6 +164,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to bytes that are no request, and to what no middleware caught."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # nobody is left to tell; aiohttp ends the connection
         if isinstance(exc, HttpProcessingError | web.RequestPayloadError):
             _LOG.debug("refused a request from %s: %s", self._holder, type(exc).__name__)
         else:
@@ -184,10 +191,15 @@ class Connection(web.RequestHandler):
         error = check_head(request)
         if error is not None:
             _LOG.debug("refused a request from %s: %s", self._holder, error)
-        # 2026-08: aiohttp drops what follows an ignored upgrade in the same packet and reads on behind it, so that the
+        # 2026-11: aiohttp drops what follows an ignored upgrade in the same packet and reads on behind it, so that the
         # rest of a body would count as a request. Nothing behind such a request is believed.
         self._is_leaving = self._is_leaving or is_ignored_upgrade(request)
         return error
+
+    @property
+    def is_ending(self) -> bool:
+        """The answer being given is the last one here, so it should say `Connection: close`."""
+        return self._is_leaving or self._is_body_broken
 
     def leave(self) -> None:
         """End now if nothing is being served, else when the running answer is out."""
@@ -210,25 +222,45 @@ class Connection(web.RequestHandler):
         return bool(self._messages) and not isinstance(self._messages[-1][0], RawRequestMessage)
 
     def _break_off_body(self) -> None:
-        """Wake who waits for the rest of a body whose framing just broke; aiohttp leaves them waiting for ever."""
-        if self._body is not None and not self._body.is_eof() and self._is_misunderstood:
+        """Wake who waits for the rest of a body whose framing just broke.
+
+        2026-11: aiohttp leaves them waiting for ever. It needs telling twice: a reader that the bytes before the break
+        have woken already waits again without looking whether something went wrong.
+        """
+        body = self._body
+        if body is not None and not body.is_eof() and self._is_misunderstood and not self._is_body_broken:
             self._is_body_broken = True
-            self._body.set_exception(web.RequestPayloadError("the framing of the body is wrong"))
+            error = web.RequestPayloadError("the framing of the body is wrong")
+            body.set_exception(error)
+            self._loop.call_soon(body.set_exception, error)
 
     def _await_head(self) -> None:
         """Start the clock for one head. Later bytes of it do not move the deadline."""
         self._head_due_at = self._loop.time() + self._door.settings().head_timeout_s
+        self._is_last_look = False
         if self._head_timer is None:
-            self._head_timer = self._loop.call_at(self._head_due_at, self._look_at_clock)
+            self._look_again_at(self._head_due_at - LAST_LOOK_S)
+
+    def _look_again_at(self, when: float) -> None:
+        self._head_timer = self._loop.call_at(when, self._look_at_clock)
 
     def _look_at_clock(self) -> None:
         """One timer serves every head of the connection: it is moved only when it fires too early."""
         self._head_timer = None
         if self._head_due_at is None or not self._is_waiting:
             return
-        if self._loop.time() < self._head_due_at:
-            self._head_timer = self._loop.call_at(self._head_due_at, self._look_at_clock)
-        elif self._head_bytes:
+        now = self._loop.time()
+        if self._is_last_look:
+            self._give_up_on_head()
+        elif now < self._head_due_at - LAST_LOOK_S:
+            self._look_again_at(self._head_due_at - LAST_LOOK_S)
+        else:
+            # Of a process that was asleep, timers may wake before what arrived meanwhile is read (F65).
+            self._is_last_look = True
+            self._look_again_at(max(self._head_due_at, now + LAST_LOOK_S))
+
+    def _give_up_on_head(self) -> None:
+        if self._head_bytes:
             self._turn_away(ClientTooSlow("The request head did not arrive in time."))
         else:
             # Nobody asked anything. An answer could be taken for that to a request on its way now.
@@ -247,6 +279,12 @@ class Connection(web.RequestHandler):
 
     def _raw(self, error: GatewayError) -> bytes:
         return refusal.raw_response(error, self._door.new_request_id())
+
+
+def is_last_answer(request: web.BaseRequest) -> bool:
+    """Whether the connection ends with the answer to `request`."""
+    connection = request.protocol
+    return isinstance(connection, Connection) and connection.is_ending
 
 
 def guard(server: web.Server, door: Door) -> None:

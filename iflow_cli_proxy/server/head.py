@@ -40,14 +40,14 @@ def check_head(request: web.BaseRequest) -> GatewayError | None:
     if len(headers.get(hdrs.CONTENT_LENGTH, "")) > _LONGEST_LENGTH:
         return InvalidRequest("The Content-Length is out of range.")
     if headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE:
-        return ExpectationFailed("Only `Expect: 100-continue` can be met.", param=hdrs.EXPECT)
+        return ExpectationFailed("Only `Expect: 100-continue` can be met.", param="Expect")
     if not _HOST.fullmatch(headers.get(hdrs.HOST, "")):
-        return InvalidRequest("The Host header is not a host name.", param=hdrs.HOST)
+        return InvalidRequest("The Host header is not a host name.", param="Host")
     return _check_target(request.raw_path)
 
 
 def is_spoken(version: HttpVersion) -> bool:
-    return version == HttpVersion11 or version == HttpVersion10
+    return version in (HttpVersion11, HttpVersion10)
 
 
 def _check_target(target: str) -> GatewayError | None:

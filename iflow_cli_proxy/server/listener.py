@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
@@ -22,6 +22,8 @@ from iflow_cli_proxy.core.ids import Entropy, request_id
 from iflow_cli_proxy.server.connection import Connection, Door, guard
 from iflow_cli_proxy.server.descriptors import QuietAccepts, connection_room
 from iflow_cli_proxy.server.port_owner import port_owner
+
+Address: TypeAlias = tuple[socket.AddressFamily, str]
 
 BACKLOG: Final = 4096
 """Connections the system may hold for us; Linux takes the smaller of this and net.core.somaxconn."""
@@ -103,7 +105,7 @@ async def listen(
     server = runner.server
     assert server is not None, "set the runner up first"
     where = settings.current.server
-    sockets = await _bind(where.host, where.port, reuse_port=reuse_port)
+    sockets = await bind(await _resolve(where.host), where.port, reuse_port=reuse_port)
     door = Door(lambda: settings.current.server, new_request_id=lambda: request_id(entropy), room=connection_room())
     listener = Listener(server, door, sockets)
     await listener.accept()
@@ -114,10 +116,10 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _bind(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
-    """One socket for each address of `host`, all on one port."""
+async def bind(addresses: Sequence[Address], port: int, *, reuse_port: bool = False) -> list[socket.socket]:
+    """One listening socket for each address, all on one port; either all of them or ConfigError."""
     sockets: list[socket.socket] = []
-    for family, address in await _resolve(host):
+    for family, address in addresses:
         try:
             sockets.append(_bound(family, address, port, reuse_port=reuse_port))
         except OSError as error:
@@ -130,7 +132,7 @@ async def _bind(host: str, port: int, *, reuse_port: bool) -> list[socket.socket
     return sockets
 
 
-async def _resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
+async def _resolve(host: str) -> list[Address]:
     name = host.removeprefix("[").removesuffix("]") or None
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

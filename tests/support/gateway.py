@@ -86,7 +86,9 @@ def chat_body(*, stream: bool = False, **fields: object) -> dict[str, object]:
     return body | ({"stream": True} if stream else {})
 
 
-async def post_chat(gateway: RunningGateway, body: object = None, **options: object) -> tuple[int, dict[str, str], bytes]:
+async def post_chat(
+    gateway: RunningGateway, body: object = None, **options: object
+) -> tuple[int, dict[str, str], bytes]:
     """Status, headers (lower case) and whole body of one call; default body is a plain question."""
     async with (
         aiohttp.ClientSession() as session,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
@@ -58,6 +60,16 @@ class RawClient:
             except ConnectionError:
                 return b""
 
+    async def rest_of_answer(self, end: bytes) -> bytes:
+        """Everything up to and with `end`, for answers that do not close the connection."""
+        data = b""
+        async with asyncio.timeout(PATIENCE_S):
+            while not data.endswith(end):
+                piece = await self.reader.read(1 << 20)
+                assert piece, f"closed before {end!r}: {data[-200:]!r}"
+                data += piece
+        return data
+
     async def is_closed_by_peer(self) -> bool:
         """Whether the other side has closed without a word; waits for a moment."""
         try:
@@ -68,6 +80,10 @@ class RawClient:
 
     def close(self) -> None:
         self.writer.close()
+
+
+Dial: TypeAlias = Callable[[int], Awaitable[RawClient]]
+"""Connects to a port; whoever hands it out closes what was opened."""
 
 
 async def talk(port: int, *packets: bytes) -> list[RawAnswer]:
