@@ -19,6 +19,7 @@ Raw = msgspec.Raw
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 100
+_LONG_BYTES: Final = 16_384
 _BOM: Final = b"\xef\xbb\xbf"
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 _AT: Final = re.compile(r"^(?P<what>.*?) - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
@@ -56,8 +57,9 @@ def decode(data: bytes | str) -> Json:
 def decode_strict(data: bytes) -> Json:
     """Like `decode`, and no deeper than MAX_DEPTH: for texts written by strangers."""
     value = _guarded(_decode_any, data)
-    # Walking the values of 1 MB takes 0.1 ms, counting its brackets 0.6.
-    if len(data) > 2 * MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+    # A short text is asked first whether it has the brackets; of a long one walking the values is the quicker test.
+    has_room = len(data) > _LONG_BYTES or data.count(b"[") + data.count(b"{") > MAX_DEPTH
+    if has_room and is_deeper(value, MAX_DEPTH):
         raise JsonError(_TOO_DEEP)
     return value
 
