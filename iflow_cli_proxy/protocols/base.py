@@ -69,8 +69,7 @@ class ErrorReply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncodeOptions:
+class EncodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder is told about this client and this answer."""
 
     id: str = ""

@@ -7,8 +7,9 @@ It keeps no sockets, files or tasks; clock and entropy are handed to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.jsonx import Json
@@ -17,8 +18,7 @@ from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.transport.base import UpstreamRequest
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, before it becomes bytes."""
 
     account: Account

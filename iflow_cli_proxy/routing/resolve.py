@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final
 
+import msgspec
+
 from iflow_cli_proxy.core.errors import NoAccountAvailable, UnknownModel
 from iflow_cli_proxy.routing.catalog import Catalog
 
@@ -15,8 +17,7 @@ _MOST_HOPS: Final = 8
 """Aliases of aliases are followed this far; more is a loop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Where one attempt may go. `model` is the provider's own name, in its own spelling."""
 
     provider: str
