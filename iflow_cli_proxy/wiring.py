@@ -140,8 +140,8 @@ class Services:
             upstreams[name] = Upstream(
                 provider=provider,
                 transport=self._transport(table),
-                stream_limits=_limits(table, table.total_timeout_s),
-                json_limits=_limits(table, table.json_total_timeout_s),
+                stream_limits=_limits(table, "total", table.total_timeout_s),
+                json_limits=_limits(table, "json_total", table.json_total_timeout_s),
             )
         self.pool.replace(accounts)
         self.turnstile.let_in()
@@ -199,12 +199,13 @@ def _enabled(settings: Settings) -> dict[str, ProviderSettings]:
     return tables
 
 
-def _limits(table: UpstreamSettings, total_s: float) -> Limits:
+def _limits(table: UpstreamSettings, total_name: str, total_s: float) -> Limits:
     return Limits(
         first_byte_s=table.first_byte_timeout_s,
         idle_s=table.idle_timeout_s,
         content_s=table.content_timeout_s,
         total_s=total_s,
+        total_name=total_name,
     )
 
 

@@ -152,10 +152,12 @@ class LoggingSettings:
     """What is written about the gateway's work."""
 
     level: LogLevel = leaf("info", "Least important lines to write.")
-    format: LogFormat = leaf("auto", "auto: human on a terminal, else json.")
-    file: str = leaf("", "File to write to besides standard error.", example='"/var/log/iflow2api.log"')
-    max_bytes: int = leaf(10_485_760, "Size at which the file is rotated.", low=4096)
-    files: int = leaf(5, "Rotated files to keep.", low=0, high=1000)
+    format: LogFormat = leaf("auto", "auto: human on a terminal, else json.", needs_restart=True)
+    file: str = leaf(
+        "", "File to write to besides standard error.", example='"/var/log/iflow2api.log"', needs_restart=True
+    )
+    max_bytes: int = leaf(10_485_760, "Size at which the file is rotated.", low=4096, needs_restart=True)
+    files: int = leaf(5, "Rotated files to keep.", low=0, high=1000, needs_restart=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,10 +208,10 @@ class TimedOut(UpstreamError):
     kind = "upstream_timeout"
     limit: str = ""
 
-    def __init__(self, limit: str, after_s: float) -> None:
+    def __init__(self, limit: str, after_s: float, hint: str = "") -> None:
         super().__init__(
             f"The upstream was too slow: the {limit.replace('_', ' ')} limit of {after_s:g} s ran out.",
-            hint=f"raise upstream.{limit}_timeout_s if the model needs longer",
+            hint=hint or f"raise upstream.{limit}_timeout_s if the model needs longer",
             code="upstream_timeout",
         )
         self.limit = limit

@@ -21,6 +21,10 @@ class Limits:
     idle_s: float = 60.0
     content_s: float = 180.0
     total_s: float = 1800.0
+    total_name: str = "total"
+    """What the total limit is called when it runs out."""
+    total_hint: str = ""
+    """What can be done about it; empty where it is a setting of that name."""
 
 
 class Deadline:
@@ -91,7 +95,7 @@ class Deadline:
     def __enter__(self) -> None:
         now = self._loop.time()
         if now - self._total_from >= self._limits.total_s:
-            raise TimedOut("total", self._limits.total_s)
+            raise self._expiry("total", self._limits.total_s)
         self._idle_from = now
         self._content_from += now - self._left_at
         self._task = asyncio.current_task(self._loop)
@@ -125,6 +129,11 @@ class Deadline:
             rows.append((self._content_from + limits.content_s, "content", limits.content_s))
         return min(rows)
 
+    def _expiry(self, name: str, length_s: float) -> TimedOut:
+        if name == "total":
+            return TimedOut(self._limits.total_name, length_s, self._limits.total_hint)
+        return TimedOut(name, length_s)
+
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -136,7 +145,7 @@ class Deadline:
         self._timer = None
         due, name, length = self._next()
         if self._loop.time() >= due and self._task is not None and self._expired is None:
-            self._expired = TimedOut(name, length)
+            self._expired = self._expiry(name, length)
             self._task.cancel()
         elif self._loop.time() >= due:
             # Due while nobody waits (the client is slow): look again soon instead of spinning.

@@ -9,22 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.assemble import assemble, disassemble
+from iflow_cli_proxy.core.assemble import Assembler, disassemble
 from iflow_cli_proxy.core.errors import GatewayError, Malformed, of_kind
-from iflow_cli_proxy.core.events import Failed
-from iflow_cli_proxy.core.jsonx import Json, JsonError
+from iflow_cli_proxy.core.events import Ended, Event
+from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
+from iflow_cli_proxy.gateway.refusal import refusal_of
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.transport.base import UpstreamReply
 
 MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
-MAX_ERROR_BYTES: Final = 256 * 1024
+MAX_HELD_BYTES: Final = 64 * 1024
+"""A stream that has said this much without content is committed anyway."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_EVENT_FIELDS: Final = (b"data", b"event", b"id", b"retry", b":")
+"""What a stream of events may begin with (WHATWG HTML, 9.2.6)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +66,19 @@ class Opening:
 
     async def read(self) -> Found:
         """Raises GatewayError when the answer is a refusal, a failure in disguise, or none at all."""
-        status = self.reply.status
-        if not 200 <= status < 300:
-            raise self._refused(status, await read_all(self.reply, self.deadline, MAX_ERROR_BYTES, is_strict=False))
-        first = await self._next()
-        if not self.envelope.is_stream:
-            self.deadline.saw_head()
-            return self._whole(await read_all(self.reply, self.deadline, MAX_REPLY_BYTES, first))
-        if _looks_like_json(first):
-            self.deadline.saw_head()
-            return self._replayed(await read_all(self.reply, self.deadline, MAX_REPLY_BYTES, first))
-        return await self._begin(first)
+        if not 200 <= self.reply.status < 300:
+            raise await refusal_of(self.reply, self.provider, self.deadline)
+        start = await self._start()
+        if start.lstrip().startswith(b"<"):
+            raise self._judge(None) or Malformed("The upstream answered with a web page.")
+        has_events = _begins_events(start)
+        if has_events and self.envelope.is_stream:
+            return await self._begin(start)
+        self.deadline.saw_head()
+        if has_events:
+            return await self._collected(start)
+        body = await read_all(self.reply, self.deadline, MAX_REPLY_BYTES, start)
+        return self._replayed(body) if self.envelope.is_stream else self._whole(body)
 
     def _judge(self, body: Json) -> GatewayError | None:
         return self.provider.find_error(200, self.reply.headers, body)
@@ -85,11 +92,13 @@ class Opening:
     async def _begin(self, chunk: bytes) -> Begun:
         pipe = self._pipe()
         held: list[bytes] = []
+        held_bytes = 0
         while True:
             held.append(pipe.feed(chunk) if chunk else pipe.end())
+            held_bytes += len(held[-1])
             if pipe.failure is not None and not pipe.has_content:
                 raise pipe.failure
-            if pipe.has_content or pipe.is_over:
+            if pipe.has_content or pipe.is_over or held_bytes > MAX_HELD_BYTES:
                 break
             chunk = await self._next()
         self.deadline.saw_head()
@@ -107,53 +116,74 @@ class Opening:
 
     def _whole(self, body: bytes) -> Whole:
         """A JSON answer for a client that asked for one."""
-        if body and not _looks_like_json(body):
-            return self._collected(body)
+        words = self.provider.failing_stop_words
         if self._is_fast:
-            return Whole(body=body, usage=self.codec.read_reply(body, self._judge))
-        reply = self.upstream_codec.decode_reply(body, self._judge)
-        return Whole(body=self.codec.encode_reply(reply, self.options), usage=reply.usage)
-
-    def _collected(self, body: bytes) -> Whole:
-        """The upstream streamed although nobody asked: the same conversation, assembled."""
-        decoder = self.upstream_codec.stream_decoder(self._judge, self.provider.failing_stop_words)
-        reply = assemble(run(Chain(Framer(), decoder), [body]))
-        if isinstance(reply, Failed):
-            raise of_kind(reply.kind, reply.message, code=reply.code or None)
+            usage = self.codec.read_reply(body, self._judge, words)
+            return Whole(body=body.removeprefix(_BOM), usage=usage)
+        reply = self.upstream_codec.decode_reply(body, self._judge, words)
         return Whole(body=self.codec.encode_reply(reply, self.options), usage=reply.usage)
 
     def _replayed(self, body: bytes) -> Whole:
         """The upstream did not stream although it was asked: the same conversation as events."""
-        reply = self.upstream_codec.decode_reply(body, self._judge)
+        reply = self.upstream_codec.decode_reply(body, self._judge, self.provider.failing_stop_words)
         frames = run(self.codec.stream_encoder(self.options), disassemble(reply))
         return Whole(body=b"".join(frames), usage=reply.usage, is_stream=True)
 
+    async def _collected(self, chunk: bytes) -> Whole:
+        """The upstream streams although nobody asked: the same conversation, assembled while it comes."""
+        decoder = self.upstream_codec.stream_decoder(self._judge, self.provider.failing_stop_words)
+        events = Chain(Framer(), decoder)
+        assembler = Assembler()
+        size = 0
+        is_over = False
+        while not is_over:
+            size += len(chunk)
+            if size > MAX_REPLY_BYTES:
+                raise _too_large()
+            is_over = self._assemble(events.feed(chunk) if chunk else events.close(), assembler) or not chunk
+            if not is_over:
+                chunk = await self._next()
+                self.deadline.saw_content()
+        reply = assembler.reply()
+        return Whole(body=self.codec.encode_reply(reply, self.options), usage=reply.usage)
+
+    @staticmethod
+    def _assemble(events: list[Event], assembler: Assembler) -> bool:
+        """Whether the stream has come to its good end; raises what it failed with."""
+        for event in events:
+            assembler.feed(event)
+            if isinstance(event, Ended):
+                return True
+        if (failed := assembler.failure) is not None:
+            raise of_kind(failed.kind, failed.message, code=failed.code or None)
+        return False
+
     # --- reading --------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> bytes:
+        """The beginning of the body, as much of it as tells events from anything else; b"" when it is empty."""
+        start = b""
+        while (_BOM.startswith(start) or not start.removeprefix(_BOM).strip()) and len(start) < MAX_HELD_BYTES:
+            chunk = await self._next()
+            if not chunk:
+                break
+            start += chunk
+        return start
 
     async def _next(self) -> bytes:
         with self.deadline:
             return await self.reply.read()
 
-    def _refused(self, status: int, body: bytes) -> GatewayError:
-        try:
-            value = jsonx.decode(body)
-        except JsonError:
-            value = None
-        error = self.provider.find_error(status, self.reply.headers, value)
-        return error or Malformed(f"The upstream answered with status {status}.")
+
+def _begins_events(start: bytes) -> bool:
+    """Whether these are events, whatever the content type claims; one letter must do."""
+    head = start.removeprefix(_BOM).lstrip()[:5]
+    return bool(head) and any(head.startswith(field) or field.startswith(head) for field in _EVENT_FIELDS)
 
 
-def _looks_like_json(chunk: bytes) -> bool:
-    """Whether this is a JSON or an HTML body rather than events, whatever its content type claims."""
-    start = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].lower()
-    return start[:1] in (b"{", b"[", b"<") or start.startswith((b"null", b"true", b"false"))
-
-
-async def read_all(
-    reply: UpstreamReply, deadline: Deadline, limit_bytes: int, first: bytes = b"", *, is_strict: bool = True
-) -> bytes:
-    """`first` and the rest of the body; past the limit Malformed, or without `is_strict` what fits."""
-    pieces, size = [first], len(first)
+async def read_all(reply: UpstreamReply, deadline: Deadline, limit_bytes: int, start: bytes = b"") -> bytes:
+    """`start` and the rest of the body. Raises Malformed past the limit."""
+    pieces, size = [start], len(start)
     while True:
         with deadline:
             chunk = await reply.read()
@@ -163,6 +193,8 @@ async def read_all(
         pieces.append(chunk)
         size += len(chunk)
         if size > limit_bytes:
-            if not is_strict:
-                return b"".join(pieces)
-            raise Malformed("The upstream's answer is too large.")
+            raise _too_large()
+
+
+def _too_large() -> Malformed:
+    return Malformed("The upstream's answer is too large.")

@@ -27,7 +27,16 @@ class Pipe(Protocol):
     has_content: bool
     is_over: bool
     failure: GatewayError | None
-    characters: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Every answer in the stream has said why it ended; only usage and the end marker may be missing."""
+        ...
+
+    @property
+    def characters(self) -> int:
+        """About how much text passed, the stand-in for a count of tokens nobody reported."""
+        ...
 
     @property
     def usage(self) -> Usage | None: ...
@@ -44,12 +53,22 @@ class FastPipe:
         self.has_content = False
         self.is_over = False
         self.failure: GatewayError | None = None
-        self.characters = 0
-        """Bytes of good frames, the stand-in for text when usage must be estimated."""
+        self._frames = 0
+        self._frame_bytes = 0
+        self._smallest_bytes = 0
         self._codec = codec
         self._tap = tap
         self._shows_usage = shows_usage
         self._framer = Framer()
+
+    @property
+    def is_complete(self) -> bool:
+        return self._tap.is_finished
+
+    @property
+    def characters(self) -> int:
+        """What the frames carry beyond the smallest of them, which is all envelope, and one for each."""
+        return self._frame_bytes - self._frames * self._smallest_bytes + self._frames
 
     @property
     def usage(self) -> Usage | None:
@@ -89,11 +108,16 @@ class FastPipe:
                 continue
             if seen is Seen.CONTENT and not self.has_content:
                 self.has_content = self._codec.carries_content(data)
-            self.characters += len(data)
+            self._count(len(data))
             if b"\n" in data:
                 data = data.replace(b"\n", b"\ndata: ")
             out += (b"data: ", data, b"\n\n")
         return b"".join(out)
+
+    def _count(self, size: int) -> None:
+        self._smallest_bytes = min(self._smallest_bytes, size) if self._frames else size
+        self._frame_bytes += size
+        self._frames += 1
 
     def _finish(self, out: list[bytes]) -> None:
         self.is_over = True
@@ -119,6 +143,12 @@ class SlowPipe:
         self._framer = Framer()
         self._decoder = decoder
         self._encoder = encoder
+        self._choices: set[int] = set()
+        self._ended: set[int] = set()
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self._ended) and self._choices == self._ended
 
     def feed(self, chunk: bytes) -> bytes:
         try:
@@ -159,7 +189,12 @@ class SlowPipe:
                 case Delta():
                     self.has_content = True
                     self.characters += len(event.text)
-                case PartStarted(kind=PartKind.TOOL_CALL) | ChoiceEnded():
+                case PartStarted():
+                    self._choices.add(event.choice)
+                    self.has_content = self.has_content or event.kind is PartKind.TOOL_CALL
+                case ChoiceEnded():
+                    self._choices.add(event.choice)
+                    self._ended.add(event.choice)
                     self.has_content = True
                 case UsageReported():
                     self.usage = event.usage

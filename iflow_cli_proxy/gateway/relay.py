@@ -1,6 +1,6 @@
 """The answers a gateway gives: a whole body, or a stream that is read piece by piece until it answers b"".
 
-A stream never raises: what goes wrong after the commit point becomes the protocol's error event, and then the end.
+What goes wrong upstream after the commit point never raises here: it becomes the protocol's error event, and the end.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from iflow_cli_proxy.transport.base import UpstreamReply
 
 _DRAIN_S: Final = 0.1
 """How long the end of a finished upstream stream is waited for, so that its connection can be used again."""
-
-OnEnd: TypeAlias = Callable[[GatewayError | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +58,10 @@ class ReadyStream:
         self._body = b""
 
 
+OnEnd: TypeAlias = Callable[[GatewayError | None, bool], None]
+"""Told once how a stream ended: what broke it off, and whether it came to any end at all before it was closed."""
+
+
 class Relay:
     """A stream past its commit point: `ready` is what was held back until then."""
 
@@ -94,15 +96,9 @@ class Relay:
             return self._break_off(pipe.failure)  # it came together with the content that committed us
         while not pipe.is_over:
             try:
-                with self._deadline:
-                    chunk = await self._reply.read()
+                out = await self._next()
             except GatewayError as error:
                 return self._break_off(error)
-            if chunk:
-                out = pipe.feed(chunk)
-            else:
-                self._is_read_out = True
-                out = pipe.end()
             if pipe.failure is not None:
                 return out + self._break_off(pipe.failure)
             if out:
@@ -116,14 +112,29 @@ class Relay:
             return
         self._is_closed = True
         self._deadline.close()
-        self._on_end(self._failure)
+        has_ended = self._pipe.is_over and not self._ready
         try:
-            if self._pipe.is_over and self._failure is None and not self._is_read_out:
+            self._on_end(self._failure, has_ended)
+            if has_ended and self._failure is None and not self._is_read_out:
                 with suppress(GatewayError, TimeoutError):
                     async with asyncio.timeout(_DRAIN_S):
                         await self._reply.read()
         finally:
             self._reply.close()
+
+    async def _next(self) -> bytes:
+        """Frames for what arrives next. Raises GatewayError when the upstream fails before its answer is complete."""
+        try:
+            with self._deadline:
+                chunk = await self._reply.read()
+        except GatewayError:
+            if not self._pipe.is_complete:
+                raise
+            chunk = b""  # the answer has said why it ended; all that can be missing is usage and the end marker
+        if chunk:
+            return self._pipe.feed(chunk)
+        self._is_read_out = True
+        return self._pipe.end()
 
     def _break_off(self, error: GatewayError) -> bytes:
         self._pipe.is_over = True

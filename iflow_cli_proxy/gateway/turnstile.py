@@ -1,4 +1,7 @@
-"""Waiting for room: first come, first served, for a bounded time in a bounded queue."""
+"""Waiting for room: first come, first served, for a bounded time in a bounded queue.
+
+Knows the pool and who waits for it. Refuses to know what a lease is used for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 
 from iflow_cli_proxy.core.errors import Busy, NoAccountAvailable
 from iflow_cli_proxy.pool.pool import AccountPool, Lease
@@ -25,55 +29,64 @@ class Turnstile:
         self.pool = pool
         self.places = places
         self.timeout_s = timeout_s
-        self._waiting: deque[_Waiter] = deque()
+        self._queue: deque[_Waiter] = deque()
+        """Who has no lease yet. One that gave up may stand here until its task runs again; its future is done."""
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return sum(1 for waiter in self._queue if not waiter.future.done())
 
-    async def enter(self, provider: str, tried: Collection[str] = ()) -> Lease:
-        """A lease, at once or when one is given back.
+    async def enter(self, provider: str, tried: Collection[str] = (), *, patience_s: float = inf) -> Lease:
+        """A lease, at once or when one is given back, within `patience_s` or the turnstile's own limit.
 
         Raises:
             NoAccountAvailable: the provider has no account.
             Busy: the queue is full or waiting took too long.
         """
-        is_first = not any(waiter.provider == provider for waiter in self._waiting)
+        is_first = not any(waiter.provider == provider and not waiter.future.done() for waiter in self._queue)
         lease = self.pool.take(provider, tried) if is_first else None
         if lease is not None:
             return lease
         if not self.pool.standings(provider):
             raise NoAccountAvailable(
-                f"No account is signed in for `{provider}`.", hint=f"run `iflow2api login {provider}`"
+                f"There is no account for `{provider}`.", hint="give it a key: see `iflow2api config show`"
             )
-        if len(self._waiting) >= self.places:
+        if self.waiting >= self.places:
             raise Busy("Too many requests are waiting for an account.", retry_after_s=self.timeout_s)
-        return await self._wait(_Waiter(provider, tried, asyncio.get_running_loop().create_future()))
+        waiter = _Waiter(provider, tried, asyncio.get_running_loop().create_future())
+        return await self._wait(waiter, min(self.timeout_s, patience_s))
 
     def leave(self, lease: Lease, error_kind: str = "") -> None:
         """Give a lease back and let the next one in."""
         self.pool.give_back(lease, error_kind)
-        for waiter in tuple(self._waiting):
-            if waiter.future.done():
-                continue
-            following = self.pool.take(waiter.provider, waiter.tried)
-            if following is not None:
-                waiter.future.set_result(following)
-                return
+        self.let_in()
 
-    async def _wait(self, waiter: _Waiter) -> Lease:
-        self._waiting.append(waiter)
+    def let_in(self) -> None:
+        """Hand what is free to those who wait for it, in their order; to be called whenever the pool has more room."""
+        full: set[str] = set()
+        for waiter in tuple(self._queue):
+            if waiter.future.done() or waiter.provider in full:
+                continue
+            lease = self.pool.take(waiter.provider, waiter.tried)
+            if lease is None:
+                full.add(waiter.provider)
+            else:
+                self._queue.remove(waiter)
+                waiter.future.set_result(lease)
+
+    async def _wait(self, waiter: _Waiter, limit_s: float) -> Lease:
+        self._queue.append(waiter)
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(limit_s):
                 return await waiter.future
         except (TimeoutError, asyncio.CancelledError) as ending:
-            # A lease may have arrived in the very tick the caller gave up.
-            if waiter.future.done() and not waiter.future.cancelled():
+            if waiter in self._queue:
+                self._queue.remove(waiter)
+            elif not waiter.future.cancelled():
+                # The lease arrived in the very tick the caller gave up.
                 self.leave(waiter.future.result())
             if isinstance(ending, asyncio.CancelledError):
                 raise
             raise Busy(
-                f"Every account of `{waiter.provider}` stayed busy for {self.timeout_s:g} s.", retry_after_s=1.0
+                f"Every account of `{waiter.provider}` stayed busy for {limit_s:g} s.", retry_after_s=1.0
             ) from None
-        finally:
-            self._waiting.remove(waiter)

@@ -41,7 +41,8 @@ from iflow_cli_proxy.transport.lines import Line, LineConnector
 from iflow_cli_proxy.transport.proxy import Proxy, ProxyChoice
 from iflow_cli_proxy.transport.trust import reason_of, tls_context
 
-READ_BUFFER_BYTES: Final = 65_536
+READ_BUFFER_BYTES: Final = 16_384
+"""aiohttp reads on until it holds twice as much. A stream whose client does not read keeps this and little more."""
 _PIECE_BYTES: Final = 262_144
 _OWN_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 

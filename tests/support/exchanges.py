@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
@@ -93,8 +92,9 @@ def bench(
     retry: RetryRules = GENEROUS,
     limits: Limits = LIMITS,
     answer_rules: AnswerRules | None = None,
+    transport: FakeTransport | None = None,
 ) -> Bench:
-    transport, clock = FakeTransport(*answers), FakeClock()
+    transport, clock = transport or FakeTransport(*answers), FakeClock()
     pool = AccountPool(accounts(count, concurrency=concurrency))
     turnstile = Turnstile(pool)
     up = Upstream(provider=provider(clock), transport=transport, stream_limits=limits, json_limits=limits)

@@ -25,7 +25,12 @@ class FakeReply:
         self.headers = dict(headers or {"content-type": "application/json"})
         self.reads = 0
         self.closes = 0
+        self._written = pieces
         self._pieces = list(pieces)
+
+    def fresh(self) -> FakeReply:
+        """The same answer, not read yet."""
+        return FakeReply(*self._written, status=self.status, headers=self.headers)
 
     @property
     def is_closed(self) -> bool:
@@ -72,8 +77,9 @@ class FakeTransport:
             raise AssertionError("this answer was never to come")
         if isinstance(given, Exception):
             raise given
-        self.replies.append(given)
-        return given
+        reply = given.fresh()
+        self.replies.append(reply)
+        return reply
 
     async def aclose(self) -> None:
         self.is_closed = True

@@ -178,14 +178,15 @@ async def facing(
     more: str = "",
     server: str = "",
     resilience: str = "",
+    reasoning: str = "",
     url: Callable[[RawUpstream], str] = lambda upstream: f"{upstream.url}/v1",
 ) -> AsyncIterator[Facing]:
-    """`kind` is the transport. `more` are leaves of the provider, `server` and `resilience` of their tables."""
+    """`kind` is the transport. `more` are leaves of the provider; the other texts are those of their tables."""
     async with RawUpstream(*scripts, on_connect=on_connect) as upstream:
         limits = "first_byte_timeout_s = 2\nidle_timeout_s = 2\ncontent_timeout_s = 4\nconnect_timeout_s = 1"
         given = {line.partition("=")[0].strip() for line in more.splitlines()}
         kept = "\n".join(line for line in limits.splitlines() if line.partition("=")[0].strip() not in given)
         table = upstream_table(url(upstream), transport=kind, more=f'api_key = "{CANARY}"\n{kept}\n{more}')
         quick = f"[resilience]\nretry_backoff_ms = 1\n{resilience}\n"
-        async with running_gateway(f"[server]\n{server}\n{quick}{table}") as gateway:
+        async with running_gateway(f"[server]\n{server}\n[reasoning]\n{reasoning}\n{quick}{table}") as gateway:
             yield Facing(gateway, upstream)

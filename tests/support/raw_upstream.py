@@ -231,11 +231,15 @@ async def close(connection: Connection) -> None:
 
 async def half_close(connection: Connection) -> None:
     """FIN in our direction only; what the peer sends is still read."""
+    if connection.gone.is_set():
+        raise Gone
     connection.transport.write_eof()
 
 
 async def reset(connection: Connection) -> None:
     """RST: a close with SO_LINGER 0."""
+    if connection.gone.is_set():
+        raise Gone
     sock = connection.transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.transport.abort()

@@ -1,0 +1,214 @@
+"""One try at one upstream: what it holds, how it is made, and what is noted of it.
+
+Knows the provider, the transport and the pipes only by their interfaces. Refuses to know whether another try follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from iflow_cli_proxy.core import ids
+from iflow_cli_proxy.core.clock import Clock
+from iflow_cli_proxy.core.errors import Blame, GatewayError
+from iflow_cli_proxy.core.usage import Usage, estimate_tokens
+from iflow_cli_proxy.gateway.deadline import Deadline, Limits
+from iflow_cli_proxy.gateway.opening import Begun, Opening
+from iflow_cli_proxy.gateway.record import AttemptRecord, Exchange
+from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, Relay, WholeAnswer
+from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.pool.pool import Lease
+from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
+from iflow_cli_proxy.providers.base import Call, Provider
+from iflow_cli_proxy.routing.parameters import ParameterRule, apply_rules
+from iflow_cli_proxy.routing.resolve import Route
+from iflow_cli_proxy.transport.base import Transport, UpstreamReply
+
+CANCELLED: Final = "cancelled"
+"""Ending of an attempt that nothing was wrong with: the client left, or the gateway is stopping."""
+OUR_BUG: Final = "internal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """A provider and how it is reached."""
+
+    provider: Provider
+    transport: Transport
+    stream_limits: Limits = field(default_factory=Limits)
+    json_limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRules:
+    """The settings that decide how a request is worded and an answer shown."""
+
+    parameters: Sequence[ParameterRule] = ()
+    merges_reasoning: bool = False
+    names_account: bool = True
+    """Tell the client which account and route answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What all attempts of one exchange have in common."""
+
+    codec: Codec
+    envelope: Envelope
+    conversation: str
+    deadline: Deadline
+    exchange: Exchange
+
+
+class Attempt:
+    """Holds a lease and, once something was sent, a reply. `close` gives both back; whoever ends it calls that."""
+
+    def __init__(
+        self,
+        question: Question,
+        *,
+        route: Route,
+        lease: Lease,
+        turnstile: Turnstile,
+        upstream: Upstream,
+        codecs: Mapping[str, Codec],
+        rules: AnswerRules,
+        clock: Clock,
+    ) -> None:
+        self.route = route
+        self.lease = lease
+        self._question = question
+        self._turnstile = turnstile
+        self._upstream = upstream
+        self._codecs = codecs
+        self._rules = rules
+        self._clock = clock
+        self._started_at = clock.monotonic()
+        self._reply: UpstreamReply | None = None
+        self._is_closed = False
+        question.exchange.account, question.exchange.route = lease.account.label, str(route)
+
+    async def run(self) -> Answer:
+        """The answer. A Relay closes this attempt when it ends; after anything else the attempt is closed already.
+
+        Raises:
+            GatewayError: nothing good came of it, and nothing went to the client. The attempt is still open.
+        """
+        question, exchange = self._question, self._question.exchange
+        provider = self._upstream.provider
+        request = provider.prepare(self._call(provider))
+        with question.deadline:
+            reply = self._reply = await self._upstream.transport.send(request)
+        opening = Opening(
+            codec=question.codec,
+            upstream_codec=self._codecs[provider.protocol],
+            provider=provider,
+            envelope=question.envelope,
+            options=self._options(),
+            reply=reply,
+            deadline=question.deadline,
+        )
+        found = await opening.read()
+        exchange.waited_s = question.deadline.waited_s
+        exchange.first_byte_s = self._clock.monotonic() - exchange.started_at
+        headers = self._headers(reply)
+        if isinstance(found, Begun):
+            return self._relay(found, reply, headers)
+        exchange.usage = found.usage or _estimated(len(found.body))
+        self.close()  # the account is free before the client has read a byte
+        return ReadyStream(found.body, headers) if found.is_stream else WholeAnswer(body=found.body, headers=headers)
+
+    def close(self, ending: GatewayError | str = "") -> None:
+        """Close what is open upstream, free the account and note how it went; `ending` is empty when it went well."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._reply is not None:
+            self._reply.close()
+        kind = ending.kind if isinstance(ending, GatewayError) else ending
+        self._turnstile.leave(self.lease, kind if _counts_against_account(ending) else "")
+        self._question.exchange.attempts.append(
+            AttemptRecord(
+                account=self.lease.account.label,
+                route=str(self.route),
+                error_kind=kind,
+                duration_s=self._clock.monotonic() - self._started_at,
+            )
+        )
+
+    def _call(self, provider: Provider) -> Call:
+        codec, envelope = self._question.codec, self._question.envelope
+        if provider.protocol == codec.name:
+            fields = envelope.fields
+        else:
+            fields = self._codecs[provider.protocol].encode_request(codec.decode_request(envelope))
+        return Call(
+            account=self.lease.account,
+            model=self.route.model,
+            fields=apply_rules(fields, self.route.model, self._rules.parameters),
+            is_stream=envelope.is_stream,
+            conversation=self._question.conversation,
+        )
+
+    def _options(self) -> EncodeOptions:
+        return EncodeOptions(
+            id=ids.completion_id(self._question.exchange.request_id),
+            created=int(self._clock.now()),
+            model=self.route.model,
+            shows_usage=self._question.envelope.wants_usage,
+            merges_reasoning=self._rules.merges_reasoning,
+        )
+
+    def _relay(self, begun: Begun, reply: UpstreamReply, headers: Mapping[str, str]) -> Relay:
+        exchange, deadline = self._question.exchange, self._question.deadline
+
+        def on_end(error: GatewayError | None, has_ended: bool) -> None:
+            exchange.usage = begun.pipe.usage or _estimated(begun.pipe.characters)
+            exchange.waited_s = deadline.waited_s
+            if error is not None:
+                exchange.error_kind = error.kind
+            self._reply = None  # the relay may still want to read its end
+            self.close(error or ("" if has_ended else CANCELLED))
+
+        return Relay(
+            codec=self._question.codec,
+            reply=reply,
+            deadline=deadline,
+            pipe=begun.pipe,
+            ready=begun.ready,
+            headers=headers,
+            on_end=on_end,
+        )
+
+    def _headers(self, reply: UpstreamReply) -> dict[str, str]:
+        """What the client may know: the upstream's rate limits and, unless turned off, who answered."""
+        exchange = self._question.exchange
+        headers = {
+            name: value
+            for name, value in reply.headers.items()
+            if name.startswith("x-ratelimit-") and value.isprintable() and len(value) <= 100
+        }
+        if self._rules.names_account:
+            overhead_s = max(0.0, (exchange.first_byte_s or 0.0) - exchange.waited_s)
+            headers["x-iflow2api-account"] = _header_safe(exchange.account)
+            headers["x-iflow2api-route"] = _header_safe(exchange.route)
+            headers["x-iflow2api-attempts"] = str(len(exchange.attempts) + 1)
+            headers["x-iflow2api-overhead-ms"] = f"{overhead_s * 1000:.1f}"
+        return headers
+
+
+def _counts_against_account(ending: GatewayError | str) -> bool:
+    """A client's mistake, a client that left and a bug of ours say nothing about the account."""
+    return isinstance(ending, GatewayError) and ending.blame in (Blame.ACCOUNT, Blame.UPSTREAM)
+
+
+def _estimated(characters: int) -> Usage:
+    return Usage(completion=estimate_tokens(characters), is_estimated=True)
+
+
+def _header_safe(text: str) -> str:
+    """Printable ASCII, as header values must be."""
+    if text.isascii() and text.isprintable():
+        return text[:200]
+    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)[:200]

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from iflow_cli_proxy.core.errors import (
+    Busy,
+    ConnectionLost,
+    Failing,
+    GatewayError,
+    InvalidRequest,
+    LoginRequired,
+    NoAccountAvailable,
+    Overloaded,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Unreachable,
+)
+from iflow_cli_proxy.gateway.deadline import Limits
+from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.transport.base import UpstreamRequest
+from tests.support.exchanges import Bench, bench
+from tests.support.fake_transport import FakeReply, FakeTransport
+from tests.support.faults import GOOD_EVENTS, piece, whole
+from tests.support.virtual_time import run_in_virtual_time
+
+EVENTS = b"".join(f"data: {data}\n\n".encode() for data in GOOD_EVENTS)
+GOOD = FakeReply(whole())
+
+
+def refusal(status: int, **headers: str) -> FakeReply:
+    return FakeReply(
+        b'{"error":{"message":"no"}}', status=status, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+async def failure(it: Bench, **options: object) -> GatewayError:
+    with pytest.raises(GatewayError) as caught:
+        await it.answer(**options)
+    assert it.in_flight == 0
+    assert all(reply.closes == 1 for reply in it.transport.replies)
+    return caught.value
+
+
+def timers() -> int:
+    """Timers that are still armed in this loop."""
+    loop = asyncio.get_running_loop()
+    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]  # CPython's own
+    return len([timer for timer in scheduled if not timer.cancelled()])
+
+
+async def test_the_first_good_answer_is_the_answer() -> None:
+    it = bench(GOOD)
+
+    assert await it.body() == whole()
+    assert it.exchanges[-1].asked == "m"
+    assert len(it.transport.requests) == 1
+
+
+async def test_r1_another_account_takes_over_at_once() -> None:
+    it = bench(refusal(503), refusal(429, retry_after="60"), FakeReply(whole()), count=3)
+
+    assert await it.body() == whole()
+    assert [kind for _, kind in it.endings] == ["upstream_overloaded", "rate_limited", ""]
+    assert len({account for account, _ in it.endings}) == 3
+
+
+async def test_r1_a_bad_key_costs_one_attempt_and_no_client_an_error() -> None:
+    it = bench(refusal(401), FakeReply(EVENTS), count=2)
+
+    assert (await it.body(stream=True)).endswith(b"data: [DONE]\n\n")
+    assert [kind for _, kind in it.endings] == ["upstream_auth", ""]
+
+
+async def test_r1_there_are_three_attempts_at_most() -> None:
+    it = bench(refusal(503), count=9)
+
+    assert isinstance(await failure(it), Overloaded)
+    assert len(it.transport.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_f36_a_refused_request_is_not_offered_to_the_next_account(status: int) -> None:
+    it = bench(refusal(status), GOOD, count=3)
+
+    assert isinstance(await failure(it), Rejected)
+    assert len(it.transport.requests) == 1
+
+
+async def test_r1_after_our_own_time_limit_nothing_is_tried() -> None:
+    it = bench(asyncio.Event(), GOOD, count=3, limits=Limits(first_byte_s=0.05))
+
+    assert isinstance(await failure(it), TimedOut)
+    assert len(it.transport.requests) == 1
+
+
+async def test_r1_two_lost_connections_are_the_end_of_it() -> None:
+    it = bench(ConnectionLost("gone"), ConnectionLost("gone"), GOOD, count=3)
+
+    assert isinstance(await failure(it), ConnectionLost)
+    assert len(it.transport.requests) == 2
+
+
+async def test_r1_what_was_committed_is_never_tried_again() -> None:
+    """The ping that opens a silent stream sets the mark while an attempt is under way."""
+
+    class PingedMeanwhile(FakeTransport):
+        async def send(self, request: UpstreamRequest) -> FakeReply:
+            it.exchanges[-1].is_committed = True
+            return await super().send(request)
+
+    it = bench(transport=PingedMeanwhile(refusal(503), GOOD), count=2)
+
+    assert isinstance(await failure(it, stream=True), Overloaded)
+    assert len(it.transport.requests) == 1
+
+
+async def test_r1_an_empty_budget_allows_no_retry() -> None:
+    it = bench(refusal(503), concurrency=0)
+    for _ in range(30):
+        with pytest.raises(Overloaded):
+            await it.answer()
+
+    assert 30 < len(it.transport.requests) <= 30 + 10 + 30 * 0.2 + 1
+
+
+async def test_the_most_useful_of_several_failures_is_told() -> None:
+    limited, lost = refusal(429, retry_after="60"), Unreachable("gone")
+    it = bench(limited, lost, refusal(401), count=3)
+    error = await failure(it)
+
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == 60
+    assert isinstance(error.__cause__, LoginRequired)
+
+
+async def test_f33_the_wait_told_is_that_of_the_account_free_soonest() -> None:
+    waits = [refusal(429, retry_after=wait) for wait in ("60", "7", "30")]
+
+    assert (await failure(bench(*waits, count=3))).retry_after_s == 7
+
+
+async def test_of_one_account_the_last_word_counts() -> None:
+    it = bench(refusal(429, retry_after_ms="1"), refusal(429, retry_after="50"))
+
+    assert (await failure(it)).retry_after_s == 50
+
+
+async def test_a_queue_that_is_full_hides_no_failure_of_the_upstream() -> None:
+    it = bench(refusal(503, retry_after_ms="40"))
+    it.turnstile.places = 0
+    first = asyncio.get_running_loop().create_task(it.answer())
+    await asyncio.sleep(0.01)
+    taken = await it.turnstile.enter("up")  # while the first waits for its second attempt
+
+    with pytest.raises(Overloaded):
+        await first
+    it.turnstile.leave(taken)
+
+
+async def test_a_request_that_is_wrong_reaches_nobody() -> None:
+    it = bench(GOOD)
+    with pytest.raises(InvalidRequest):
+        await it.answer(messages=7)
+
+    assert it.transport.requests == []
+    assert timers() == 0
+
+
+async def test_no_account_is_said_at_once() -> None:
+    it = bench(GOOD, count=0)
+
+    assert isinstance(await failure(it), NoAccountAvailable)
+
+
+@pytest.mark.parametrize(
+    ("wish", "limit_s"),
+    [("2", 2.0), ("0.5", 0.5), ("60", 60.0), ("900", 60.0), ("0", 60.0), ("-1", 60.0), ("nan", 60.0), ("inf", 60.0)],
+)
+def test_r6_a_client_may_shorten_the_total_and_never_lengthen_it(wish: str, limit_s: float) -> None:
+    async def scenario() -> float:
+        it = bench(asyncio.Event(), limits=Limits(first_byte_s=500, idle_s=500, content_s=500, total_s=60))
+        began = asyncio.get_running_loop().time()
+        error = await failure(it, headers={"x-request-timeout": wish})
+        assert isinstance(error, TimedOut)
+        return asyncio.get_running_loop().time() - began
+
+    assert run_in_virtual_time(scenario()) == pytest.approx(limit_s)
+
+
+def test_r6_time_in_the_queue_counts_for_the_client_and_not_for_the_upstream() -> None:
+    async def scenario() -> tuple[float, str]:
+        it = bench(asyncio.Event(), limits=Limits(first_byte_s=10, idle_s=10, total_s=300))
+        loop = asyncio.get_running_loop()
+        held = await it.turnstile.enter("up")
+        loop.call_later(25, it.turnstile.leave, held)
+        began = loop.time()
+        error = await failure(it)
+        assert isinstance(error, TimedOut)
+        return loop.time() - began, error.limit
+
+    took_s, limit = run_in_virtual_time(scenario())
+    assert took_s == pytest.approx(35)
+    assert limit == "first_byte"
+
+
+def test_r6_the_queue_ends_with_the_clients_patience() -> None:
+    async def scenario() -> float:
+        it = bench(GOOD)
+        held = await it.turnstile.enter("up")
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Busy):
+            await it.answer(headers={"x-request-timeout": "3"})
+        it.turnstile.leave(held)
+        return asyncio.get_running_loop().time() - began
+
+    assert run_in_virtual_time(scenario()) == pytest.approx(3)
+
+
+def test_r6_no_pause_is_begun_that_outlasts_the_deadline() -> None:
+    async def scenario() -> float:
+        it = bench(refusal(503, retry_after="1.5"), GOOD)
+        began = asyncio.get_running_loop().time()
+        await failure(it, headers={"x-request-timeout": "1"})
+        return asyncio.get_running_loop().time() - began
+
+    assert run_in_virtual_time(scenario()) == 0
+
+
+# --- leaving, and what is our own fault ---------------------------------------------------------------------------
+
+
+def hangs_in_send() -> Bench:
+    return bench(asyncio.Event())
+
+
+def hangs_in_the_first_read() -> Bench:
+    return bench(FakeReply(asyncio.Event()))
+
+
+def hangs_in_a_later_read() -> Bench:
+    return bench(FakeReply(whole()[:9], asyncio.Event()))
+
+
+def hangs_in_a_refusal() -> Bench:
+    return bench(FakeReply(asyncio.Event(), status=400))
+
+
+def hangs_in_backoff() -> Bench:
+    return bench(refusal(503, retry_after="1.9"), GOOD)
+
+
+def hangs_in_the_queue() -> Bench:
+    it = bench(GOOD)
+    it.pool.take("up")
+    return it
+
+
+@pytest.mark.parametrize(
+    ("make", "endings"),
+    [
+        (hangs_in_send, ["cancelled"]),
+        (hangs_in_the_first_read, ["cancelled"]),
+        (hangs_in_a_later_read, ["cancelled"]),
+        (hangs_in_a_refusal, ["cancelled"]),
+        (hangs_in_backoff, ["upstream_overloaded"]),
+        (hangs_in_the_queue, []),
+    ],
+)
+async def test_r5_leaving_frees_everything_at_once_wherever_it_happens(
+    make: Callable[[], Bench], endings: list[str]
+) -> None:
+    it = make()
+    before = it.in_flight
+    task = asyncio.get_running_loop().create_task(it.answer())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert it.in_flight == before
+    assert it.turnstile.waiting == 0
+    assert all(reply.closes == 1 for reply in it.transport.replies)
+    assert [kind for _, kind in it.endings] == endings
+    assert it.pool.standings()[0].last_error == (endings[0] if endings[:1] == ["upstream_overloaded"] else "")
+    assert timers() == 0
+
+
+@pytest.mark.parametrize("answer", [ZeroDivisionError("bug"), FakeReply(ZeroDivisionError("bug"))])
+async def test_a_bug_of_ours_frees_everything_and_is_not_dressed_up(answer: Exception | FakeReply) -> None:
+    it = bench(answer)
+    with pytest.raises(ZeroDivisionError):
+        await it.answer()
+
+    assert it.in_flight == 0
+    assert it.endings == [("label 0", "internal")]
+    assert it.pool.standings()[0].failures_in_a_row == 0
+    assert timers() == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_no_timer_outlives_its_exchange(stream: bool) -> None:
+    cut = FakeReply(f"data: {piece('a')}\n\n".encode())
+    it = bench(FakeReply(EVENTS if stream else whole()), cut, refusal(400), FakeReply(whole()))
+    for _ in range(4):
+        try:
+            await it.body(stream=stream)
+        except GatewayError:
+            continue
+
+    assert timers() == 0
+
+
+async def test_r1_rules_of_one_attempt_are_obeyed() -> None:
+    it = bench(refusal(500), GOOD, count=3, retry=RetryRules(max_attempts=1))
+
+    assert isinstance(await failure(it), Failing)
+    assert len(it.transport.requests) == 1

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from iflow_cli_proxy.gateway.record import AttemptRecord, Exchange
+
+
+def exchange() -> Exchange:
+    return Exchange(request_id="req_1", protocol="openai_chat", started_at=0.0)
+
+
+def test_two_exchanges_are_never_the_same_and_share_nothing() -> None:
+    first, second = exchange(), exchange()
+    first.attempts.append(AttemptRecord(account="a", route="up/m"))
+
+    assert first != second
+    assert len({first, second}) == 2
+    assert second.attempts == []
+
+
+def test_nothing_is_known_at_first() -> None:
+    it = exchange()
+
+    assert it.usage is None
+    assert it.first_byte_s is None
+    assert not it.is_committed
+    assert AttemptRecord(account="a", route="up/m").error_kind == ""

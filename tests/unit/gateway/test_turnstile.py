@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from iflow_cli_proxy.core.errors import Busy, NoAccountAvailable
+from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.pool import AccountPool, Lease
+from tests.support.seeds import for_each_seed
+from tests.support.virtual_time import run_in_virtual_time
+
+
+def account(number: int = 0, *, provider: str = "up", concurrency: int = 1) -> Account:
+    return Account(id=f"{provider}{number}", provider=provider, label="x", concurrency=concurrency)
+
+
+def turnstile(*accounts: Account, places: int = 100, timeout_s: float = 30.0) -> Turnstile:
+    return Turnstile(AccountPool(accounts or (account(),)), places=places, timeout_s=timeout_s)
+
+
+def begin(work: Coroutine[Any, Any, Lease]) -> asyncio.Task[Lease]:
+    return asyncio.get_running_loop().create_task(work)
+
+
+async def tick(times: int = 3) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+def in_flight(door: Turnstile) -> int:
+    return sum(standing.in_flight for standing in door.pool.standings())
+
+
+async def test_who_finds_room_goes_straight_in() -> None:
+    door = turnstile(account(concurrency=2))
+
+    first, second = await door.enter("up"), await door.enter("up")
+
+    assert (in_flight(door), door.waiting) == (2, 0)
+    door.leave(first)
+    door.leave(second)
+    assert in_flight(door) == 0
+
+
+async def test_waiters_are_let_in_in_their_order() -> None:
+    door = turnstile()
+    held = await door.enter("up")
+    waiting = [begin(door.enter("up")) for _ in range(5)]
+    await tick()
+    assert door.waiting == 5
+
+    order = []
+    for _ in range(5):
+        door.leave(held)
+        await tick()
+        done = next(task for task in waiting if task.done() and task not in order)
+        order.append(done)
+        held = done.result()
+
+    assert order == waiting
+    assert door.waiting == 0
+
+
+async def test_nobody_overtakes_those_who_wait() -> None:
+    door = turnstile(account(concurrency=2))
+    held = [await door.enter("up"), await door.enter("up")]
+    waiter = begin(door.enter("up"))
+    await tick()
+    door.leave(held[0])
+    late = begin(door.enter("up"))
+    await tick()
+
+    assert waiter.done()
+    assert not late.done()
+    late.cancel()
+
+
+async def test_room_is_not_withheld_because_of_a_waiter_who_was_just_let_in() -> None:
+    door = turnstile(account(concurrency=2))
+    first, second = await door.enter("up"), await door.enter("up")
+    waiter = begin(door.enter("up"))
+    await tick()
+    door.leave(first)  # for the waiter, whose task has not run yet
+    door.leave(second)
+
+    async with asyncio.timeout(0.2):
+        await door.enter("up")
+    assert waiter.done() or await waiter
+
+
+async def test_room_is_not_withheld_because_of_a_waiter_who_just_gave_up() -> None:
+    door = turnstile()
+    held = await door.enter("up")
+    waiter = begin(door.enter("up"))
+    await tick()
+    waiter.cancel()
+    door.leave(held)  # before the cancelled task has run
+
+    async with asyncio.timeout(0.2):
+        await door.enter("up")
+    await asyncio.gather(waiter, return_exceptions=True)
+    assert in_flight(door) == 1
+
+
+async def test_a_lease_that_arrives_as_the_caller_gives_up_goes_to_the_next() -> None:
+    door = turnstile()
+    held = await door.enter("up")
+    quitter, patient = begin(door.enter("up")), begin(door.enter("up"))
+    await tick()
+    door.leave(held)
+    quitter.cancel()  # its lease is there, and it will never see it
+
+    async with asyncio.timeout(0.2):
+        await patient
+    await asyncio.gather(quitter, return_exceptions=True)
+    assert in_flight(door) == 1
+
+
+async def test_one_provider_does_not_wait_for_another() -> None:
+    door = turnstile(account(provider="busy"), account(provider="free"))
+    held = await door.enter("busy")
+    waiter = begin(door.enter("busy"))
+    await tick()
+
+    free = await door.enter("free")
+    door.leave(free)
+    await tick()
+    assert not waiter.done()
+    door.leave(held)
+    assert (await waiter).account.provider == "busy"
+
+
+async def test_an_account_that_was_not_tried_is_preferred() -> None:
+    door = turnstile(account(0), account(1))
+
+    assert (await door.enter("up", ["up0"])).account.id == "up1"
+    assert (await door.enter("up", ["up0", "up1"])).account.id == "up0"
+
+
+async def test_more_room_lets_in_as_many_as_it_holds() -> None:
+    door = turnstile()
+    await door.enter("up")
+    waiting = [begin(door.enter("up")) for _ in range(3)]
+    await tick()
+    door.pool.replace([account(concurrency=3)])
+    door.let_in()
+    await tick()
+
+    assert [task.done() for task in waiting] == [True, True, False]
+    waiting[2].cancel()
+
+
+async def test_the_queue_has_an_end() -> None:
+    door = turnstile(places=1)
+    await door.enter("up")
+    waiter = begin(door.enter("up"))
+    await tick()
+
+    with pytest.raises(Busy) as caught:
+        await door.enter("up")
+    assert caught.value.retry_after_s
+    waiter.cancel()
+    await tick()
+    assert door.waiting == 0
+
+
+async def test_a_provider_without_accounts_is_not_waited_for() -> None:
+    with pytest.raises(NoAccountAvailable) as caught:
+        await turnstile().enter("other")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(("patience_s", "waited_s"), [(float("inf"), 30.0), (4.0, 4.0), (99.0, 30.0)])
+def test_patience_has_an_end(patience_s: float, waited_s: float) -> None:
+    async def scenario() -> float:
+        door = turnstile()
+        await door.enter("up")
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Busy):
+            await door.enter("up", patience_s=patience_s)
+        assert door.waiting == 0
+        return asyncio.get_running_loop().time() - began
+
+    assert run_in_virtual_time(scenario()) == pytest.approx(waited_s)
+
+
+def test_no_lease_is_lost_or_doubled_whoever_gives_up_when() -> None:
+    """Random callers, holding times, cancellations and reloads: in the end every slot is free and nobody is stuck."""
+
+    def law(rng: random.Random) -> None:
+        concurrency = rng.randrange(1, 4)
+        door = turnstile(account(0, concurrency=concurrency), account(1, concurrency=1), timeout_s=5.0)
+        most = 0
+
+        async def call() -> None:
+            nonlocal most
+            await asyncio.sleep(rng.random())
+            try:
+                lease = await door.enter("up", patience_s=rng.choice((0.0, 0.05, 9.0)))
+            except Busy:
+                return
+            try:
+                most = max(most, in_flight(door))
+                await asyncio.sleep(rng.choice((0.0, 0.01, 0.2)))
+            finally:
+                door.leave(lease)
+
+        async def scenario() -> None:
+            tasks = [asyncio.get_running_loop().create_task(call()) for _ in range(rng.randrange(5, 40))]
+            while not all(task.done() for task in tasks):
+                await asyncio.sleep(rng.choice((0.0, 0.0, 0.01, 0.05)))
+                victim = rng.choice(tasks)
+                if rng.random() < 0.3:
+                    victim.cancel()
+                    if rng.random() < 0.3:
+                        door.let_in()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        run_in_virtual_time(scenario())
+        assert in_flight(door) == 0
+        assert door.waiting == 0
+        assert most <= concurrency + 1
+
+    for_each_seed(150, law)

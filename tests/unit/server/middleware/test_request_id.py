@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.shell import Client, shell, shell_state
+
+
+async def answered(client: Client, path: str = "/health", **headers: str) -> dict[str, str]:
+    async with client.get(path, headers=headers) as answer:
+        return {name.lower(): text for name, text in answer.headers.items()}
+
+
+async def test_every_request_has_a_name_of_its_own_making_or_ours() -> None:
+    async with shell(shell_state()) as client:
+        assert (await answered(client, **{"x-request-id": "trace-1.a_B"}))["x-request-id"] == "trace-1.a_B"
+        assert (await answered(client))["x-request-id"].startswith("req_")
+        assert (await answered(client, "/nothing"))["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<b>", "a/b", "ü"])
+async def test_a_name_that_could_do_harm_is_not_taken(given: str) -> None:
+    async with shell(shell_state()) as client:
+        assert (await answered(client, **{"x-request-id": given}))["x-request-id"] != given
+
+
+async def test_every_head_is_signed() -> None:
+    state = shell_state()
+    async with shell(state) as client:
+        headers = await answered(client)
+        assert headers["server"] == "iflow2api"
+        assert headers["cache-control"] == "no-store"
+        assert "connection" not in headers
+
+        state.is_draining = True
+        assert (await answered(client))["connection"] == "close"

@@ -1,0 +1,103 @@
+"""A server's own life. Signals and processes are in tests/integration/test_draining.py and test_reloading.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from iflow_cli_proxy.config.live import Live, Reload
+from iflow_cli_proxy.config.schema import ServerSettings, Settings
+from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.server.listener import Listener
+from iflow_cli_proxy.server.run import Server, report_reload, serve
+from iflow_cli_proxy.state.paths import find_paths
+from iflow_cli_proxy.wiring import Services
+from tests.support.patience import until
+from tests.support.raw_client import RawClient
+
+
+def services(tmp_path: Path, **limits: float) -> Services:
+    settings = Settings(server=ServerSettings(port=0, **limits))  # type: ignore[arg-type]
+    environ = {"IFLOW2API_HOME": str(tmp_path)}
+    return Services(Live(settings), find_paths(environ), environ, home=tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals go another way there")
+async def test_a_signal_ends_serving_and_nothing_is_left(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def on_ready(server: Server, listener: Listener) -> None:
+        seen.append(listener.urls[0])
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    async with asyncio.timeout(5):
+        await serve(services(tmp_path), watch=None, on_ready=on_ready)
+
+    assert seen
+    with pytest.raises(ConnectionRefusedError):
+        await RawClient.connect(int(seen[0].rpartition(":")[2]))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_trouble_while_getting_ready_closes_everything_again(tmp_path: Path) -> None:
+    ports: list[int] = []
+
+    async def on_ready(server: Server, listener: Listener) -> None:
+        ports.append(listener.port)
+        raise ConfigError("The ready file cannot be written.")
+
+    with pytest.raises(ConfigError):
+        await serve(services(tmp_path), watch=None, on_ready=on_ready)
+
+    with pytest.raises(ConnectionRefusedError):
+        await RawClient.connect(ports[0])
+
+
+async def test_the_delay_before_the_port_closes_is_cut_short_by_a_second_signal(tmp_path: Path) -> None:
+    server = Server(services(tmp_path, drain_delay_s=60.0))
+    await server.start()
+    running = asyncio.ensure_future(server.run_until_stopped())
+
+    server.stop()
+    await until(lambda: server.state.is_draining)
+    assert not running.done()
+    server.stop()
+
+    async with asyncio.timeout(2):
+        await running
+
+
+async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+    server = Server(services(tmp_path))
+    await server.start()
+
+    await server.aclose()
+    await server.aclose()
+
+
+@pytest.mark.parametrize(
+    ("reload", "level", "words"),
+    [
+        (Reload(), logging.INFO, ["the settings are what they were"]),
+        (Reload(changed=("server.drain_s",)), logging.INFO, ["settings taken up: server.drain_s"]),
+        (
+            Reload(changed=("server.port",), waiting_for_restart=("server.port",)),
+            logging.WARNING,
+            ["settings taken up: server.port", "wait for a restart: server.port"],
+        ),
+        (Reload(error=ConfigError("config.toml:3: no")), logging.ERROR, ["stay as they were: config.toml:3: no"]),
+    ],
+)
+def test_a_reload_is_reported_in_the_log(
+    reload: Reload, level: int, words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "iflow2api.server"):
+        report_reload(reload)
+
+    assert max(record.levelno for record in caplog.records) == level
+    assert all(word in caplog.text for word in words)
