@@ -6,7 +6,7 @@ import gc
 import logging
 import webbrowser
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from iflow_cli_proxy.server.middleware.client_auth import are_keys_required, is_
 from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
-from iflow_cli_proxy.telemetry.logging import start_logging, stop_logging
+from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
 from iflow_cli_proxy.wiring import Services, Wired
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
@@ -69,6 +69,7 @@ async def run_plan(plan: ServePlan) -> None:
         _check_safe(live.current)
         log = start_logging(live.current.logging)
         stack.callback(stop_logging, log)
+        live.subscribe(lambda settings: set_level(settings.logging))
         paths = plan.session.paths()
         services = Services(live, paths, {} if plan.is_demo else plan.session.environ)
         files = (paths.config_file, paths.overrides_file)
@@ -132,24 +133,31 @@ def _settle_memory() -> None:
 
 def _announce(plan: ServePlan, wired: Wired, listener: Listener) -> None:
     """Everything a person or a program waits for, once connections are accepted."""
-    if plan.ready_file is not None:
-        ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
-        write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
     for name, upstream in wired.gateway.upstreams.items():
         if upstream.provider.hint_when_gone:
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
-    if plan.is_quiet:
-        say(f"iflow2api serves {listener.urls[0]}")
-    else:
-        screen = console(stderr=True)
-        screen.print(Panel(_facts(wired, listener), title="iflow2api", title_align="left", expand=False))
-        # Outside the frame and never wrapped: these are made to be copied.
-        for line in _to_copy(wired, listener):
-            screen.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
+    # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
+    with suppress(OSError, SystemExit):
+        _show(plan, wired, listener)
+    if plan.ready_file is not None:
+        # Last, for whoever waits for it may read what was printed.
+        ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
+        write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     if plan.opens_page:
         webbrowser.open(f"{listener.urls[0]}/v1/models")
+
+
+def _show(plan: ServePlan, wired: Wired, listener: Listener) -> None:
+    if plan.is_quiet:
+        say(f"iflow2api serves {listener.urls[0]}")
+        return
+    screen = console(stderr=True)
+    screen.print(Panel(_facts(wired, listener), title="iflow2api", title_align="left", expand=False))
+    # Outside the frame and never wrapped: these are made to be copied.
+    for line in _to_copy(wired, listener):
+        screen.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
 
 
 def _facts(wired: Wired, listener: Listener) -> Table:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import Blame, GatewayError
@@ -50,8 +52,7 @@ class AnswerRules:
     """Tell the client which account and route answered."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What all attempts of one exchange have in common."""
 
     codec: Codec

@@ -47,6 +47,7 @@ class Deadline:
         "_left_at",
         "_limits",
         "_loop",
+        "_shortest_s",
         "_task",
         "_timer",
         "_total_from",
@@ -56,6 +57,7 @@ class Deadline:
     def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop or asyncio.get_running_loop()
         self._limits = limits
+        self._shortest_s = min(limits.first_byte_s, limits.idle_s, limits.content_s)
         self._total_from = self._loop.time()
         self._first_byte_from: float | None = self._total_from
         self._content_from = self._total_from
@@ -72,13 +74,13 @@ class Deadline:
     def restart(self) -> None:
         """A new attempt: the first-byte clock starts again, the total one goes on."""
         self._first_byte_from = self._content_from = self._left_at = self._loop.time()
-        self._arm()
+        if self._timer is None:
+            self._arm()  # it fired, which ended the attempt before
 
     def saw_head(self) -> None:
         """The decision window is over; from here the idle and content clocks count."""
         self._first_byte_from = None
         self._content_from = self._left_at = self._loop.time()
-        self._arm()
 
     def saw_content(self) -> None:
         self._content_from = self._left_at = self._loop.time()
@@ -137,8 +139,9 @@ class Deadline:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        # The idle clock may start any moment after this, so the timer must look at least once per idle limit.
-        due = min(self._next()[0], self._loop.time() + self._limits.idle_s)
+        # A clock may start any moment after this and then runs out no sooner than the shortest limit from now, so
+        # a look within that time is soon enough, and whatever starts a clock need not touch the timer.
+        due = min(self._next()[0], self._loop.time() + self._shortest_s)
         self._timer = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:
@@ -149,6 +152,6 @@ class Deadline:
             self._task.cancel()
         elif self._loop.time() >= due:
             # Due while nobody waits (the client is slow): look again soon instead of spinning.
-            self._timer = self._loop.call_later(min(1.0, self._limits.idle_s), self._look)
+            self._timer = self._loop.call_later(min(1.0, self._shortest_s), self._look)
         else:
             self._arm()

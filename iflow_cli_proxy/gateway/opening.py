@@ -6,8 +6,9 @@ What fails here is raised, nothing has gone to the client, and another attempt m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from iflow_cli_proxy.core.assemble import Assembler, disassemble
 from iflow_cli_proxy.core.errors import GatewayError, Malformed, of_kind
@@ -32,8 +33,7 @@ _EVENT_FIELDS: Final = (b"data", b"event", b"id", b"retry", b":")
 """What a stream of events may begin with (WHATWG HTML, 9.2.6)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there will be, ready for the client; as frames when `is_stream`."""
 
     body: bytes
@@ -41,8 +41,7 @@ class Whole:
     is_stream: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """A stream that has shown content; `ready` is what was held back until it did."""
 
     pipe: Pipe
@@ -52,8 +51,7 @@ class Begun:
 Found: TypeAlias = Whole | Begun
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """One reply and all that is needed to read it."""
 
     codec: Codec

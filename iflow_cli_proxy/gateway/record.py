@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from iflow_cli_proxy.core.usage import Usage
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttemptRecord:
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     """The account's label."""
     route: str

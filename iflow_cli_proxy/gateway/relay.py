@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
+
+import msgspec
 
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.gateway.deadline import Deadline
@@ -21,12 +22,11 @@ _DRAIN_S: Final = 0.1
 """How long the end of a finished upstream stream is waited for, so that its connection can be used again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WholeAnswer:
+class WholeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON answer; everything upstream is already closed."""
 
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 class StreamAnswer(Protocol):

@@ -21,7 +21,8 @@ class Supervisor:
 
     def keep_running(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` now, and again after a growing pause whenever it fails."""
-        self._start(name, self._kept(name, work))
+        if not self._is_closing:
+            self._start(name, self._kept(name, work))
 
     def run_once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside everything else; a failure is logged."""
@@ -51,11 +52,15 @@ class Supervisor:
             _LOG.exception("%s failed", name)
 
     async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
         pause_s = _FIRST_PAUSE_S
         while True:
+            started_at = loop.time()
             try:
                 await work()
             except Exception:
+                if loop.time() - started_at > _LONGEST_PAUSE_S:
+                    pause_s = _FIRST_PAUSE_S  # it had recovered
                 _LOG.exception("%s failed; it starts again in %g s", name, pause_s)
             else:
                 return

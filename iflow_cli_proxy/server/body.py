@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import ClientTooSlow, InvalidRequest, TooLarge, UnsupportedMedia
@@ -29,6 +29,8 @@ async def read_json_body(request: web.Request, limits: ServerSettings) -> bytes:
     content = request.content
     if content.is_eof():
         return content.read_nowait(-1)
+    if hdrs.EXPECT in request.headers:
+        _grant(request)
     pieces: list[bytes] = []
     size = 0
     try:
@@ -43,6 +45,12 @@ async def read_json_body(request: web.Request, limits: ServerSettings) -> bytes:
     except web.RequestPayloadError as error:
         raise InvalidRequest("The body broke off or its framing is wrong.") from error
     return b"".join(pieces)
+
+
+def _grant(request: web.Request) -> None:
+    """The client waits for leave to send its body. `Expect` is `100-continue`: others were refused at the door."""
+    if request.version >= HttpVersion11 and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _check_headers(request: web.Request) -> None:

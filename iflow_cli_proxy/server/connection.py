@@ -24,6 +24,7 @@ from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import Busy, ClientTooSlow, GatewayError
 from iflow_cli_proxy.server import refusal
 from iflow_cli_proxy.server.head import check_head, is_ignored_upgrade, is_spoken
+from iflow_cli_proxy.server.stall import StallWatch
 
 _LOG: Final = logging.getLogger("iflow2api.connection")
 IDLE_S: Final = 75.0
@@ -89,7 +90,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_body", "_door", "_head_bytes", "_head_due_at", "_head_timer", "_holder", "_is_body_broken", "_is_inside",
-        "_is_last_look", "_is_leaving",
+        "_is_last_look", "_is_leaving", "_stall",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, door: Door, *, loop: asyncio.AbstractEventLoop) -> None:
@@ -107,6 +108,7 @@ class Connection(web.RequestHandler):
         )
         self._door = door
         self._holder = ""
+        self._stall = StallWatch(loop, lambda: door.settings().write_timeout_s)
         self._is_inside = False
         self._is_leaving = False
         self._is_body_broken = False
@@ -146,7 +148,16 @@ class Connection(web.RequestHandler):
         elif self._head_due_at is None:
             self._await_head()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.end()
+
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._stall.end()
         if self._head_timer is not None:
             self._head_timer.cancel()
         if self._is_inside:
@@ -177,6 +188,7 @@ class Connection(web.RequestHandler):
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """Called when an answer is out, which is when a connection that has no future ends."""
         self._body = None
+        self._watch_reader()
         if self._is_body_broken:
             self.force_close()
         elif self._is_leaving:
@@ -220,6 +232,12 @@ class Connection(web.RequestHandler):
     def _is_misunderstood(self) -> bool:
         """The parser has given up; the refusal is queued and later bytes mean nothing."""
         return bool(self._messages) and not isinstance(self._messages[-1][0], RawRequestMessage)
+
+    def _watch_reader(self) -> None:
+        """Cut the client off if it takes nothing more of what was written."""
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self._stall.begin(transport)
 
     def _break_off_body(self) -> None:
         """Wake who waits for the rest of a body whose framing just broke.

@@ -21,6 +21,8 @@ MAX_FIELD_BYTES: Final = 8192
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 65_536
 
+SERVER_NAME: Final = "iflow2api"
+"""What answers say of us. aiohttp would name itself and Python, with versions."""
 _REQUEST_ID: Final = "X-Request-Id"
 
 
@@ -65,6 +67,7 @@ def _wire(error: GatewayError, request_id: str) -> tuple[int, bytes, dict[str, s
     headers = {
         **reply.headers,
         hdrs.CONTENT_TYPE: "application/json",
+        hdrs.SERVER: SERVER_NAME,
         _REQUEST_ID: request_id,
         hdrs.CONNECTION: "close",
     }

@@ -20,13 +20,15 @@ from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
-from iflow_cli_proxy.telemetry.logging import FIELDS
 from iflow_cli_proxy.wiring import Services
 
 _LOG: Final = logging.getLogger("iflow2api.server")
 _MODELS_EVERY_S: Final = 3600.0
-_LAST_WORDS_S: Final = 1.0
-"""How long streams that outlived the drain may take to say so."""
+_LAST_WORDS_S: Final = 0.5
+"""How long answers that outlived the drain may take to say so."""
+_ENOUGH_S: Final = 0.1
+"""How long a handler that was told to end is waited for before it is cancelled."""
+_COME_BACK_S: Final = 1.0
 _POLL_S: Final = 0.02
 
 
@@ -48,7 +50,7 @@ class Server:
         self.listener: Listener | None = None
         self._services = services
         self._runner = web.AppRunner(
-            build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_LAST_WORDS_S
+            build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_ENOUGH_S
         )
         self._stop = asyncio.Event()
         self._leave_now = asyncio.Event()
@@ -56,7 +58,7 @@ class Server:
     async def start(self) -> Listener:
         """Accept connections. Raises ConfigError when the address cannot be had."""
         await self._runner.setup()
-        self.listener = await listen(self._runner, self.state.settings)
+        self.listener = await listen(self._runner, self.state.settings, entropy=self._services.entropy)
         return self.listener
 
     def list_models_now_and_then(self) -> None:
@@ -76,33 +78,44 @@ class Server:
         settings = self.state.settings.current.server
         self.state.is_draining = True
         _LOG.info("stopping: %d requests are still running", len(self.state.in_flight))
-        await self._idle_within(settings.drain_delay_s, is_cut_short_when_idle=False)
+        await self._pause(settings.drain_delay_s)
         if self.listener is not None:
             self.listener.close()
-        if self._runner.server is not None:
-            self._runner.server.pre_shutdown()
-        await self._idle_within(settings.drain_s)
-        for stream in tuple(self.state.streams):
-            stream.end(Draining("The gateway is stopping; the answer is not complete."))
-        if not self._leave_now.is_set():
-            await self._idle_within(_LAST_WORDS_S)
+            self.listener.dismiss()
+        await self._quiet_within(settings.drain_s)
+        for answer in tuple(self.state.answers):
+            answer.end(Draining("The gateway is stopping; the answer is not complete.", retry_after_s=_COME_BACK_S))
+        await self._quiet_within(_LAST_WORDS_S)
         await self.aclose()
         _LOG.info("stopped")
 
     async def aclose(self) -> None:
+        """Stop at once. Idempotent."""
         await self.state.supervisor.aclose()
         if self.listener is not None:
             self.listener.close()
         await self._runner.cleanup()
         await self._services.aclose()
 
-    async def _idle_within(self, limit_s: float, *, is_cut_short_when_idle: bool = True) -> None:
+    async def _pause(self, limit_s: float) -> None:
+        """Sleep unless told to leave at once."""
+        if limit_s:
+            try:
+                await asyncio.wait_for(self._leave_now.wait(), limit_s)
+            except TimeoutError:
+                return
+
+    async def _quiet_within(self, limit_s: float) -> None:
+        """Wait until no answer is given and none waits to be read, at most `limit_s`, or until told to leave."""
         loop = asyncio.get_running_loop()
         until = loop.time() + limit_s
-        while loop.time() < until and not self._leave_now.is_set():
-            if is_cut_short_when_idle and not self.state.in_flight:
-                return
-            await asyncio.sleep(_POLL_S)
+        while self._is_busy and loop.time() < until and not self._leave_now.is_set():
+            await self._pause(_POLL_S)
+
+    @property
+    def _is_busy(self) -> bool:
+        """A dismissed connection counts until its last byte has gone to the kernel."""
+        return bool(self.state.in_flight) or (self.listener is not None and self.listener.connections > 0)
 
     async def _list_models(self) -> None:
         while True:
@@ -116,11 +129,12 @@ def report_reload(reload: Reload) -> None:
     """Say in the log what a reload did; names of settings only."""
     if reload.error is not None:
         _LOG.error("the settings stay as they were: %s", reload.error.message)
-    elif reload.changed:
+    elif not reload.changed:
+        _LOG.info("the settings are what they were")
+    else:
         _LOG.info("settings taken up: %s", ", ".join(reload.changed))
         if reload.waiting_for_restart:
-            waiting = ", ".join(reload.waiting_for_restart)
-            _LOG.warning("these wait for a restart", extra={FIELDS: {"settings": waiting}})
+            _LOG.warning("these wait for a restart: %s", ", ".join(reload.waiting_for_restart))
 
 
 async def serve(

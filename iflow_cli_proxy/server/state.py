@@ -15,7 +15,7 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
 
 if TYPE_CHECKING:
-    from iflow_cli_proxy.server.streaming import ClientStream
+    from iflow_cli_proxy.server.streaming import ClientAnswer
 
 
 @dataclass(kw_only=True)
@@ -28,7 +28,8 @@ class ServerState:
     clock: Clock
     entropy: Entropy
     in_flight: set[Exchange] = field(default_factory=set)
-    streams: set[ClientStream] = field(default_factory=set)
+    answers: set[ClientAnswer] = field(default_factory=set)
+    """Those that a drain may have to end."""
     is_draining: bool = False
     """No new work is taken; `/ready` says so first."""
     observers: list[Callable[[Exchange], None]] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""The client's side of a streamed answer: head, frames, pings in silence, backpressure, an end nobody can miss.
+"""The client's side of one answer: head, frames, pings in silence, backpressure, an end nobody can miss.
 
-One lazily re-armed timer watches each stream: it pings when nothing was written for a while, and cuts off a client
-that takes nothing for too long (L7). Nothing is queued here: a frame is read from upstream when the last one is out.
+Nothing is queued here: a frame is read from upstream when the last one is out. A client that stops reading therefore
+stops its upstream; that it is cut off in the end is its connection's business.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from aiohttp import web
 from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.gateway.record import Exchange
-from iflow_cli_proxy.gateway.relay import StreamAnswer
+from iflow_cli_proxy.gateway.relay import StreamAnswer, WholeAnswer
 from iflow_cli_proxy.protocols.base import Codec
 from iflow_cli_proxy.server.background import Supervisor
-from iflow_cli_proxy.server.middleware.request_id import HEADER
 
 _HEAD: Final = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -27,8 +26,8 @@ _HEAD: Final = {
 }
 
 
-class ClientStream:
-    """Opened by the first frame or, when the upstream is silent for long, by a ping."""
+class ClientAnswer:
+    """A stream, opened by its first frame or, when the upstream is silent for long, by a ping; or one JSON body."""
 
     def __init__(
         self,
@@ -39,24 +38,34 @@ class ClientStream:
         supervisor: Supervisor,
     ) -> None:
         self.ending: GatewayError | None = None
-        """Why the server itself ended this stream."""
+        """Why the server itself ended this answer."""
         self._request = request
         self._exchange = exchange
         self._codec = codec
-        self._settings = settings
+        self._silence_s = settings.keepalive_s
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._response: web.StreamResponse | None = None
         self._opening = asyncio.Lock()
+        self._is_complete = False
+        """Nothing of it is still to come from anywhere but this object."""
+        self._is_writing = False
         self._wrote_at = self._loop.time()
-        self._writing_since: float | None = None
-        self._unsent = 0
-        self._timer = self._loop.call_later(settings.keepalive_s, self._look)
+        self._timer = self._loop.call_later(self._silence_s, self._look)
 
     @property
     def is_open(self) -> bool:
         return self._response is not None
+
+    async def send(self, answer: WholeAnswer) -> web.StreamResponse:
+        """Write a body that is all there."""
+        self._is_complete = self._exchange.is_committed = True
+        self._exchange.bytes_out = len(answer.body)
+        response = web.Response(body=answer.body, content_type="application/json", headers=dict(answer.headers))
+        await response.prepare(self._request)
+        await response.write_eof()
+        return response
 
     async def relay(self, answer: StreamAnswer) -> web.StreamResponse:
         """Write everything `answer` has; it is closed in any case."""
@@ -64,33 +73,37 @@ class ClientStream:
             response = await self._open(answer.headers)
             while frames := await answer.read():
                 await self._write(frames)
+            self._is_complete = True
             await response.write_eof()
+            self._exchange.status = response.status
             return response
         finally:
             await answer.aclose()
 
     async def fail(self, error: GatewayError) -> web.StreamResponse:
         """End an open stream with the protocol's error event, and the chunked body properly."""
-        response = await self._open({})
+        self._is_complete = True
         self._exchange.error_kind = error.kind
+        response = await self._open({})
         await self._write(self._codec.stream_error(error))
         await response.write_eof()
         return response
 
     def end(self, error: GatewayError) -> None:
-        """Make the handler stop waiting for the upstream and say `error` instead."""
-        if self._task is not None and self.ending is None:
+        """Make the handler stop waiting and say `error` instead; an answer that is all written stays as it is."""
+        if self._task is not None and self.ending is None and not self._is_complete:
             self.ending = error
             self._task.cancel()
 
     def close(self) -> None:
+        """The handler is done, whatever it answered."""
+        self._is_complete = True
         self._timer.cancel()
 
     async def _open(self, headers: Mapping[str, str]) -> web.StreamResponse:
         async with self._opening:
             if self._response is None:
-                head = {**_HEAD, **headers, HEADER: self._exchange.request_id}
-                response = web.StreamResponse(headers=head)
+                response = web.StreamResponse(headers={**_HEAD, **headers})
                 self._exchange.is_committed = True
                 await response.prepare(self._request)
                 self._response = response
@@ -99,38 +112,28 @@ class ClientStream:
 
     async def _write(self, frames: bytes) -> None:
         assert self._response is not None
-        self._writing_since = self._loop.time()
+        self._is_writing = True
         await self._response.write(frames)
-        self._writing_since = None
+        self._is_writing = False
         self._wrote_at = self._loop.time()
         self._exchange.bytes_out += len(frames)
 
     async def _ping(self) -> None:
+        if self._is_complete:
+            return  # in the tick that made this task the handler ended, and whatever it answered is on its way
         await self._open({})
-        if self._writing_since is None:
+        if not self._is_writing and not self._is_complete:
             await self._write(self._codec.ping)
 
     def _look(self) -> None:
-        now, settings = self._loop.time(), self._settings
-        if self._writing_since is not None:
-            self._watch_slow_client(now)
-            wait_s = min(settings.write_timeout_s / 4, settings.keepalive_s)
-        elif now - self._wrote_at >= settings.keepalive_s:
-            if self._exchange.is_stream:
-                self._supervisor.run_once("ping", self._ping())
-            wait_s = settings.keepalive_s
-        else:
-            wait_s = self._wrote_at + settings.keepalive_s - now
-        self._timer = self._loop.call_later(wait_s, self._look)
+        """Ping if it was silent for long; the timer is moved only when it fires too early."""
+        silent_s = self._loop.time() - self._wrote_at
+        is_silent = silent_s >= self._silence_s
+        if is_silent and self._exchange.is_stream and not self._has_unsent_bytes():
+            self._supervisor.run_once("ping", self._ping())
+        self._timer = self._loop.call_later(self._silence_s - (0 if is_silent else silent_s), self._look)
 
-    def _watch_slow_client(self, now: float) -> None:
-        """Cut a client off that took not one byte for `write_timeout_s`; any progress starts the clock again."""
+    def _has_unsent_bytes(self) -> bool:
+        """Whether the client is behind; it has something to read then, and pings would only pile up."""
         transport = self._request.transport
-        if transport is None or self._writing_since is None:
-            return
-        unsent = transport.get_write_buffer_size()
-        if unsent < self._unsent:
-            self._writing_since = now
-        elif now - self._writing_since >= self._settings.write_timeout_s:
-            transport.abort()
-        self._unsent = unsent
+        return transport is not None and transport.get_write_buffer_size() > 0

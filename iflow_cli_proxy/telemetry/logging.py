@@ -1,7 +1,7 @@
-"""Log lines: written by one thread from a bounded queue, so that a slow or full disk never slows a request.
+"""The log: one thread writes it from a bounded queue, so that a slow or full disk never slows a request (F59).
 
-Human lines for a terminal, JSON lines for machines; one record is one line whatever is in it (I44), and whatever looks
-like a credential is masked (I45). When the queue is full lines are dropped and counted, and the count is logged.
+Lines that find the queue full are dropped and counted, and the count is logged. Warnings of the libraries below us
+take the same way, so that they are masked and kept on one line too.
 """
 
 from __future__ import annotations
@@ -9,64 +9,35 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
-from typing import IO, Final
+from pathlib import Path
+from typing import Final, TextIO
 
 from iflow_cli_proxy.config.schema import LoggingSettings
-from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.telemetry.redact import one_line, redact
+from iflow_cli_proxy.telemetry.formats import HumanFormatter, JsonFormatter
+from iflow_cli_proxy.telemetry.targets import NAME, FileSink, StreamSink, Target, note_of_loss
 
-ROOT: Final = "iflow2api"
 _MOST_WAITING: Final = 10_000
+_MOST_AT_ONCE: Final = 256
 _BATCH_S: Final = 0.05
-FIELDS: Final = "fields"
-"""`extra={"fields": {...}}`: what a JSON line holds besides the message."""
-
-
-class HumanFormatter(logging.Formatter):
-    """`12:30:05 INFO  message key=value`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        fields = getattr(record, FIELDS, None) or {}
-        tail = "".join(f" {name}={value}" for name, value in fields.items() if value not in (None, ""))
-        return one_line(redact(f"{at} {record.levelname:<7} {record.getMessage()}{tail}{_trouble(record)}"))
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `time`, `level`, `message`, and the record's fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": redact(record.getMessage() + _trouble(record)),
-        }
-        for name, value in (getattr(record, FIELDS, None) or {}).items():
-            line.setdefault(name, redact(value) if isinstance(value, str) else value)
-        return one_line(jsonx.encode(line).decode())
-
-
-def _trouble(record: logging.LogRecord) -> str:
-    if not record.exc_info:
-        return ""
-    return " | " + logging.Formatter().formatException(record.exc_info)
+_LAST_LINES_S: Final = 0.5
+"""For how long a log that does not move may hold up the end of the process."""
 
 
 class BackgroundHandler(logging.Handler):
     """Takes records at once; a thread formats and writes them in batches to each target."""
 
-    def __init__(self, targets: Iterable[logging.Handler]) -> None:
+    def __init__(self, targets: Iterable[Target]) -> None:
         super().__init__()
+        self.dropped = 0
+        """Since the last line that told of it."""
         self._targets = tuple(targets)
         self._waiting: deque[logging.LogRecord] = deque()
         self._wake = threading.Event()
         self._is_closing = False
-        self.dropped = 0
-        self._thread = threading.Thread(target=self._write, name="log-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -79,80 +50,63 @@ class BackgroundHandler(logging.Handler):
         return True
 
     def close(self) -> None:
-        """Write what is waiting, for at most two seconds."""
+        """Write what is waiting, unless that takes too long. Idempotent."""
+        if self._is_closing:
+            return
         self._is_closing = True
         self._wake.set()
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=_LAST_LINES_S)
         super().close()
 
-    def _write(self) -> None:
+    def _run(self) -> None:
         while not self._is_closing:
             self._wake.wait()
             if not self._is_closing:
-                threading.Event().wait(_BATCH_S)  # let a batch gather
+                time.sleep(_BATCH_S)  # let a batch gather
             self._wake.clear()
-            self._write_batch()
-        self._write_batch()
+            self._write_waiting()
+        self._write_waiting()
         for target in self._targets:
             target.close()
 
-    def _write_batch(self) -> None:
-        dropped, self.dropped = self.dropped, 0
-        if dropped:
-            text = f"{dropped} log lines were dropped: the log could not be written fast enough"
-            self._waiting.append(logging.LogRecord(ROOT, logging.WARNING, "", 0, text, None, None))
+    def _write_waiting(self) -> None:
         while self._waiting:
-            record = self._waiting.popleft()
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
+            dropped, self.dropped = self.dropped, 0
+            if dropped:
+                batch.append(note_of_loss(dropped))
             for target in self._targets:
-                target.handle(record)
-        for target in self._targets:
-            target.flush()
+                target.write(batch)
 
 
-class _QuietStream(logging.StreamHandler[IO[str]]):
-    """A stream that may be closed, full or broken without anybody noticing (F59)."""
+def start_logging(settings: LoggingSettings, stream: TextIO | None = None) -> BackgroundHandler:
+    """Send the log to `stream` (standard error) and to the configured file; `stop_logging` ends it.
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self.stream.write(self.format(record) + "\n")
-        except (OSError, ValueError):
-            self.lost = getattr(self, "lost", 0) + 1
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except (OSError, ValueError):
-            self.lost = getattr(self, "lost", 0) + 1
-
-
-class _QuietFile(RotatingFileHandler):
-    """The same for a file."""
-
-    lost = 0
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        self.lost += 1
-
-
-def start_logging(settings: LoggingSettings, stream: IO[str] | None = None) -> BackgroundHandler:
-    """Send the house's log to `stream` (standard error) and to the configured file; `stop_logging` ends it."""
+    Raises:
+        ConfigError: the file cannot be opened.
+    """
     stream = stream or sys.stderr
     is_human = settings.format == "human" or (settings.format == "auto" and stream.isatty())
-    targets: list[logging.Handler] = [_QuietStream(stream)]
+    targets = [Target(StreamSink(stream), HumanFormatter() if is_human else JsonFormatter())]
     if settings.file:
-        targets.append(
-            _QuietFile(settings.file, maxBytes=settings.max_bytes, backupCount=settings.files, encoding="utf-8")
-        )
-    for target in targets:
-        target.setFormatter(HumanFormatter() if is_human and target is targets[0] else JsonFormatter())
+        sink = FileSink(Path(settings.file), max_bytes=settings.max_bytes, keep=settings.files)
+        targets.append(Target(sink, JsonFormatter()))
     handler = BackgroundHandler(targets)
-    logger = logging.getLogger(ROOT)
-    logger.setLevel(settings.level.upper())
-    logger.propagate = False
-    logger.addHandler(handler)
+    set_level(settings)
+    house = logging.getLogger(NAME)
+    house.propagate = False
+    house.addHandler(handler)
+    logging.getLogger().addHandler(handler)
     return handler
 
 
+def set_level(settings: LoggingSettings) -> None:
+    """Take up another level while running."""
+    logging.getLogger(NAME).setLevel(settings.level.upper())
+
+
 def stop_logging(handler: BackgroundHandler) -> None:
-    logging.getLogger(ROOT).removeHandler(handler)
+    """Write the last lines and let go."""
+    logging.getLogger(NAME).removeHandler(handler)
+    logging.getLogger().removeHandler(handler)
     handler.close()

@@ -11,23 +11,33 @@ from typing import Final
 from iflow_cli_proxy.core.secret import mask
 
 _SECRETS: Final = re.compile(
-    r"(?P<key>\b(?:sk|rk|pk|at|rt)-[A-Za-z0-9_\-]{8,})"
-    r"|(?<=[Bb]earer )(?P<bearer>[^\s\"',;]{8,})"
-    r"|(?P<jwt>\beyJ[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*)"
+    r"(?P<key>\b(?:(?:sk|rk|pk|at|rt)-|AIza|gsk_|hf_|gh[a-z]_)[A-Za-z0-9_\-]{8,})"
+    r"|(?i:(?<=bearer )|(?<=basic )(?=[a-z+/]*[0-9=]))(?P<auth>[^\s\"',;]{8,})"
+    r"|(?P<jwt>\beyJ[A-Za-z0-9_\-]{4,1024}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*)"
     r"|(?<=[?&])(?P<query>(?:key|access_?[tT]oken|refresh_?[tT]oken|code|code_verifier|token|apiKey)=[^&\s\"']+)"
     r"|(?<=://)(?P<userinfo>[^/\s:@]+:[^/\s@]+)(?=@)"
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST: Final = 16_384
+"""Characters of one text that are shown: enough for any traceback, and a bound for the patterns."""
 
 
 def redact(text: str) -> str:
-    """`text` with everything that looks like a credential masked."""
+    """`text` with everything that looks like a credential masked, and no longer than anybody reads."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     return _SECRETS.sub(_masked, text)
 
 
 def one_line(text: str) -> str:
-    """`text` without line ends, escapes and direction marks: nothing in it can forge a log line (I44)."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """`text` without line ends, escapes, direction marks and halves of characters: nothing in it can forge a log line
+    or keep it from being written (I44)."""
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -7,59 +7,63 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import WholeAnswer
 from iflow_cli_proxy.protocols.base import Codec, Inbound
 from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
-from iflow_cli_proxy.server.streaming import ClientStream
+from iflow_cli_proxy.server.middleware.errors import explain, is_client_gone
+from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.server.streaming import ClientAnswer
 
 
 def generate(codec: Codec) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The handler for `codec`'s generating routes."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        state = request.app[STATE]
-        settings = state.settings.current.server
-        exchange = request[EXCHANGE]
+        state, exchange = request.app[STATE], request[EXCHANGE]
         exchange.protocol = codec.name
-        inbound = Inbound(
-            protocol=codec.name,
-            body=await read_json_body(request, settings),
-            headers=request.headers,
-            path=request.match_info,
-            query=request.query,
-            request_id=exchange.request_id,
-            client=exchange.client,
-        )
-        stream = ClientStream(request, exchange, codec, settings, state.supervisor)
-        state.streams.add(stream)
+        client = ClientAnswer(request, exchange, codec, state.settings.current.server, state.supervisor)
+        state.answers.add(client)
         try:
-            answer = await state.gateway.current.answer(inbound, exchange)
-            if isinstance(answer, WholeAnswer):
-                exchange.bytes_out = len(answer.body)
-                return web.Response(body=answer.body, content_type="application/json", headers=dict(answer.headers))
-            return await stream.relay(answer)
-        except GatewayError as error:
-            if not stream.is_open:
-                raise
-            return await stream.fail(error)
+            return await _answer(request, exchange, state, client)
         except asyncio.CancelledError:
-            if stream.ending is None:
+            if client.ending is None:
                 raise
-            return await _end(stream, stream.ending)
+            _go_on()
+            if not client.is_open:
+                raise client.ending from None
+            return await client.fail(client.ending)
+        except Exception as error:
+            if not client.is_open or is_client_gone(request, error):
+                raise
+            return await client.fail(explain(request, error))
         finally:
-            stream.close()
-            state.streams.discard(stream)
+            client.close()
+            state.answers.discard(client)
 
     return handle
 
 
-async def _end(stream: ClientStream, error: GatewayError) -> web.StreamResponse:
-    """The server itself ended this exchange: say so instead of being cancelled."""
+async def _answer(
+    request: web.Request, exchange: Exchange, state: ServerState, client: ClientAnswer
+) -> web.StreamResponse:
+    gateway = state.gateway.current
+    inbound = Inbound(
+        protocol=exchange.protocol,
+        body=await read_json_body(request, state.settings.current.server),
+        headers=request.headers,
+        path=request.match_info,
+        query=request.query,
+        request_id=exchange.request_id,
+        client=exchange.client,
+    )
+    answer = await gateway.answer(inbound, exchange)
+    return await (client.send(answer) if isinstance(answer, WholeAnswer) else client.relay(answer))
+
+
+def _go_on() -> None:
+    """The server itself cancelled this task, to have something said instead."""
     task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
-    if not stream.is_open:
-        raise error
-    return await stream.fail(error)
+    assert task is not None
+    task.uncancel()

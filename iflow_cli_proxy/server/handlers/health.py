@@ -21,7 +21,7 @@ async def ready(request: web.Request) -> web.Response:
     if state.is_draining:
         reason = "draining"
     elif not accounts:
-        reason = "no account: run `iflow2api login` or `iflow2api serve --upstream URL`"
+        reason = "no account: start with `iflow2api serve --upstream URL` or `iflow2api serve --demo`"
     else:
         return _json({"status": "ready", "accounts": accounts})
     return _json({"status": "not ready", "reason": reason, "accounts": accounts}, status=503)

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
-from iflow_cli_proxy.telemetry.logging import FIELDS
+from iflow_cli_proxy.telemetry.formats import FIELDS
 
 _LOG: Final = logging.getLogger("iflow2api.access")
 CLIENT_GONE: Final = 499
@@ -21,13 +21,14 @@ CLIENT_GONE: Final = 499
 async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     state = request.app[STATE]
     exchange = request[EXCHANGE]
-    status = CLIENT_GONE
+    status = 0
     try:
         response = await handler(request)
         status = response.status
         return response
     finally:
-        exchange.status = status
+        # A client may leave once it has its whole answer, before the upstream has ended its side.
+        exchange.status = status = status or exchange.status or CLIENT_GONE
         if exchange.protocol:
             for observe in state.observers:
                 try:

@@ -76,7 +76,7 @@ def identify(headers: CIMultiDictProxy[str], known: Mapping[bytes, str]) -> str:
     """
     given = list(_given(headers))
     if len(set(given)) > 1 or len(headers.getall(hdrs.AUTHORIZATION, ())) > 1:
-        raise InvalidRequest("The request carries more than one key.", param=hdrs.AUTHORIZATION)
+        raise InvalidRequest("The request carries more than one key.", param="Authorization")
     name = known.get(_digest(given[0])) if given else None
     if name is None:
         raise Unauthenticated("A valid client key is required.", hint=_HINT)
@@ -96,6 +96,18 @@ def _digest(key: str) -> bytes:
 
 
 def is_own_host(header: str, bound: str) -> bool:
-    """Whether a Host header names this machine: a web page under a foreign name must not reach it (I26)."""
-    host = header.rsplit("]", 1)[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
-    return is_loopback(host) or host.lower() == bound.lower()
+    """Whether a Host header is an address or our own name: a web page under a foreign name must not reach us (I26).
+
+    Numbers are safe. The trick needs a name whose meaning its owner can change.
+    """
+    host = header.partition("]")[0][1:] if header.startswith("[") else header.partition(":")[0]
+    return host.lower() in ("localhost", bound.lower()) or _is_address(host)
+
+
+@lru_cache(maxsize=256)
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

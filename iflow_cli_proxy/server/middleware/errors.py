@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from iflow_cli_proxy.core.errors import (
-    ClientError,
     ClientTooSlow,
     GatewayError,
     InternalError,
@@ -20,8 +19,7 @@ from iflow_cli_proxy.core.errors import (
 )
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.server.keys import EXCHANGE
-from iflow_cli_proxy.telemetry.logging import FIELDS
-from iflow_cli_proxy.telemetry.redact import redact
+from iflow_cli_proxy.telemetry.formats import FIELDS
 
 _LOG: Final = logging.getLogger("iflow2api.errors")
 DEFAULT_PROTOCOL: Final = "openai_chat"
@@ -34,30 +32,43 @@ _CLOSES_CONNECTION: Final = (TooLarge, ClientTooSlow)
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except GatewayError as error:
-        return error_response(request, error)
-    except web.HTTPException as error:
-        return error_response(request, _from_routing(request, error))
-    except ConnectionError:
-        raise  # the client is gone; nobody is left to tell
-    except Exception:
-        _LOG.exception("our bug, request %s", request[EXCHANGE].request_id)
-        return error_response(
-            request,
-            InternalError(
+    except Exception as error:
+        if is_client_gone(request, error):
+            raise
+        response = error_response(request, explain(request, error))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+        return response
+
+
+def explain(request: web.Request, error: Exception) -> GatewayError:
+    """`error` as a member of our tree, and in the log what the client is not told."""
+    exchange = request[EXCHANGE]
+    match error:
+        case GatewayError():
+            if error.detail:
+                fields = {"request_id": exchange.request_id, "error": error.kind}
+                _LOG.info("%s (%s)", error.message, error.detail, extra={FIELDS: fields})
+            return error
+        case web.HTTPNotFound():
+            return NotFound(f"There is nothing at this path for {request.method}.", hint="the endpoints are under /v1")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return MethodNotAllowed(f"{request.method} is not allowed here; allowed: {allowed}.")
+        case web.HTTPException():
+            return InvalidRequest("The request cannot be handled.")
+        case _:
+            _LOG.error("our bug, request %s", exchange.request_id, exc_info=error)
+            return InternalError(
                 "The gateway failed while handling this request.",
-                hint=f"report it with the request id {request[EXCHANGE].request_id}",
-            ),
-        )
+                hint=f"report it with the request id {exchange.request_id}",
+            )
 
 
 def error_response(request: web.Request, error: GatewayError) -> web.Response:
     """`error` in the words of the protocol that was asked for."""
     exchange = request[EXCHANGE]
     exchange.error_kind = error.kind
-    if error.detail:
-        fields = {"request_id": exchange.request_id, "error": error.kind}
-        _LOG.info("%s (%s)", error.message, redact(error.detail), extra={FIELDS: fields})
     reply = CODECS[exchange.protocol or DEFAULT_PROTOCOL].encode_error(error, exchange.request_id)
     response = web.Response(
         status=reply.status, body=reply.body, content_type="application/json", headers=dict(reply.headers)
@@ -67,13 +78,7 @@ def error_response(request: web.Request, error: GatewayError) -> web.Response:
     return response
 
 
-def _from_routing(request: web.Request, error: web.HTTPException) -> ClientError:
-    """What aiohttp itself refused, as an error of ours."""
-    if isinstance(error, web.HTTPNotFound):
-        return NotFound(f"There is nothing at this path for {request.method}.", hint="the endpoints are under /v1")
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return MethodNotAllowed(f"{request.method} is not allowed here; allowed: {allowed}.")
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return TooLarge("The request body is too large.")
-    return InvalidRequest("The request cannot be handled.", status=error.status)
+def is_client_gone(request: web.Request, error: Exception) -> bool:
+    """Nobody is left to be told; a broken connection elsewhere that got this far is our bug."""
+    transport = request.transport
+    return isinstance(error, ConnectionError) and (transport is None or transport.is_closing())

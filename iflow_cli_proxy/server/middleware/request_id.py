@@ -1,16 +1,18 @@
-"""A name for every request, the same in the log, the headers and the ledger."""
+"""A name for every request, the same in the log, the headers and the ledger; and what every answer's head says."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from iflow_cli_proxy.core.ids import request_id
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.connection import is_last_answer
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.refusal import SERVER_NAME
 
 HEADER: Final = "x-request-id"
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -23,7 +25,16 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     given = request.headers.get(HEADER, "")
     name = given if given and _ACCEPTABLE.fullmatch(given) else request_id(state.entropy)
     request[EXCHANGE] = Exchange(request_id=name, protocol="", started_at=state.clock.monotonic())
-    response = await handler(request)
-    if not response.prepared:
-        response.headers[HEADER] = name
-    return response
+    return await handler(request)
+
+
+async def sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Complete the head of any answer that is about to go out."""
+    headers = response.headers
+    headers[HEADER] = request[EXCHANGE].request_id
+    headers[hdrs.SERVER] = SERVER_NAME
+    if hdrs.CACHE_CONTROL not in headers:
+        headers[hdrs.CACHE_CONTROL] = "no-store"
+    if is_last_answer(request) or request.app[STATE].is_draining:
+        response.force_close()
+        headers[hdrs.CONNECTION] = "close"

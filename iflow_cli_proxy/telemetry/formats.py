@@ -1,0 +1,54 @@
+"""How a log record looks: human lines for a terminal, JSON lines for machines.
+
+One record is one line whatever is in it (I44), and whatever looks like a credential is masked (I45).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.telemetry.redact import one_line, redact
+
+FIELDS: Final = "fields"
+"""`extra={"fields": {...}}`: what a line holds besides the message."""
+
+
+class HumanFormatter(logging.Formatter):
+    """`12:30:05 INFO    message key=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        tail = "".join(f" {name}={value}" for name, value in _fields(record).items() if value not in (None, ""))
+        return _shown(f"{at} {record.levelname:<7} {record.getMessage()}{tail}{_trouble(record)}")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time`, `level`, `message`, and the record's fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": _shown(record.getMessage() + _trouble(record)),
+        }
+        for name, value in _fields(record).items():
+            line.setdefault(name, _shown(value) if isinstance(value, str) else value)
+        return jsonx.encode(line).decode()
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    return getattr(record, FIELDS, None) or {}
+
+
+def _shown(text: str) -> str:
+    return one_line(redact(text))
+
+
+def _trouble(record: logging.LogRecord) -> str:
+    if not record.exc_info:
+        return ""
+    return " | " + logging.Formatter().formatException(record.exc_info)
