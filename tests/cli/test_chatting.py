@@ -30,7 +30,7 @@ async def test_the_question_is_sent_as_any_client_would_with_the_configured_key(
     body = jsonx.decode(request.body)
     assert body["messages"] == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"}]
     assert body["stream"] is True
-    assert request.headers["authorization"] == "Bearer sk-mine-0123456789"
+    assert dict(request.headers)["authorization"] == "Bearer sk-mine-0123456789"
     assert got["text"] == "hi"
 
 
