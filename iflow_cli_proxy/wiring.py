@@ -30,6 +30,7 @@ from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.providers import IFLOW, Surroundings, build_provider, find_accounts, kind_of
+from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.discovery import FileText, Finding
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.routing.catalog import Model
@@ -80,6 +81,8 @@ class Services:
         self._budget = RetryBudget()
         self._transports: dict[TransportOptions, Transport] = {}
         self._listed: dict[str, list[Model]] = {}
+        self._built: dict[str, tuple[object, Provider]] = {}
+        """Providers by name, each with what it was made of."""
         self.wired = self._wire(settings.current)
         self.gateway = Live(self.wired.gateway)
         settings.subscribe(self._apply)
@@ -110,8 +113,9 @@ class Services:
                 outcome[name] = error
                 continue
             self._listed[name] = models
-            upstream.provider.catalog.merge_remote(models)
             outcome[name] = None
+        if None in outcome.values():
+            self._apply(self.settings.current)  # catalogues belong to a gateway and do not change under it
         return outcome
 
     async def aclose(self) -> None:
@@ -134,8 +138,7 @@ class Services:
             findings += found.findings
             if name not in settings.providers and not found.accounts:
                 continue  # iFlow, which is looked for although nobody named it
-            provider = build_provider(name, table, around)
-            provider.catalog.merge_remote(self._listed.get(name, ()))
+            provider = self._provider(name, table, around)
             accounts += found.accounts
             upstreams[name] = Upstream(
                 provider=provider,
@@ -162,6 +165,15 @@ class Services:
             accounts=tuple(accounts),
             findings=tuple(findings),
         )
+
+    def _provider(self, name: str, table: ProviderSettings, around: Surroundings) -> Provider:
+        """The one there is while its settings stay the same, so that its sessions upstream go on."""
+        made_of = (table, around.thinking, around.model_files)
+        known = self._built.get(name)
+        if known is None or known[0] != made_of:
+            known = self._built[name] = (made_of, build_provider(name, table, around))
+        known[1].catalog.merge_remote(self._listed.get(name, ()))
+        return known[1]
 
     def _surroundings(self, settings: Settings) -> Surroundings:
         models_dir = self._paths.models_dir

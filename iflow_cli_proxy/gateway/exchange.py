@@ -25,6 +25,7 @@ from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 _TIMEOUT_HEADER: Final = "x-request-timeout"
+_MOST_ROUTES: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,8 @@ class Gateway:
         self._budget = budget
         self._clock = clock
         self._chance = chance
+        self._routes: dict[str, Route] = {}
+        """Names that were resolved already: catalogues do not change while a gateway lives."""
 
     async def answer(self, inbound: Inbound, exchange: Exchange) -> Answer:
         """The client's answer; a stream is past its commit point when it is returned.
@@ -68,7 +71,7 @@ class Gateway:
         codec = self.codecs[inbound.protocol]
         envelope = codec.read_envelope(inbound)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
-        route = resolve(envelope.model, self.table)[0]
+        route = self._routes.get(envelope.model) or self._route(envelope.model)
         question = Question(
             codec=codec,
             envelope=envelope,
@@ -85,6 +88,12 @@ class Gateway:
         finally:
             if not isinstance(answer, Relay):
                 question.deadline.close()
+
+    def _route(self, asked: str) -> Route:
+        route = resolve(asked, self.table)[0]
+        if len(self._routes) < _MOST_ROUTES:
+            self._routes[asked] = route
+        return route
 
     def _limits(self, route: Route, envelope: Envelope, inbound: Inbound) -> Limits:
         """The provider's limits; a client may shorten the total by a header, never lengthen it."""
@@ -153,6 +162,8 @@ class Gateway:
 
 def _seconds(text: str) -> float | None:
     """A positive number of seconds, None when `text` is nothing of the kind."""
+    if not text:
+        return None
     try:
         value = float(text[:32])
     except ValueError:

@@ -22,6 +22,7 @@ from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
 from iflow_cli_proxy.gateway.refusal import refusal_of
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
 from iflow_cli_proxy.providers.base import Provider
+from iflow_cli_proxy.providers.errors import hide_key
 from iflow_cli_proxy.transport.base import UpstreamReply
 
 MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
@@ -61,11 +62,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     options: EncodeOptions
     reply: UpstreamReply
     deadline: Deadline
+    key: str
+    """The account's own, which no error may repeat."""
 
     async def read(self) -> Found:
         """Raises GatewayError when the answer is a refusal, a failure in disguise, or none at all."""
         if not 200 <= self.reply.status < 300:
-            raise await refusal_of(self.reply, self.provider, self.deadline)
+            raise await refusal_of(self.reply, self.provider, self.deadline, self.key)
         start = await self._start()
         if start.lstrip().startswith(b"<"):
             raise self._judge(None) or Malformed("The upstream answered with a web page.")
@@ -79,7 +82,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         return self._replayed(body) if self.envelope.is_stream else self._whole(body)
 
     def _judge(self, body: Json) -> GatewayError | None:
-        return self.provider.find_error(200, self.reply.headers, body)
+        """Whole bodies, both pipes and all decoders ask here, so that no error made of the upstream's words is missed."""
+        error = self.provider.find_error(200, self.reply.headers, body)
+        return None if error is None else hide_key(error, self.key)
 
     @property
     def _is_fast(self) -> bool:
@@ -175,6 +180,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 def _begins_events(start: bytes) -> bool:
     """Whether these are events, whatever the content type claims; one letter must do."""
+    if start.startswith(b"{"):
+        return False
     head = start.removeprefix(_BOM).lstrip()[:5]
     return bool(head) and any(head.startswith(field) or field.startswith(head) for field in _EVENT_FIELDS)
 

@@ -40,6 +40,8 @@ class AccountPool:
 
     def __init__(self, accounts: Iterable[Account] = ()) -> None:
         self._standings: dict[str, Standing] = {}
+        self._of: dict[str, tuple[Standing, ...]] = {}
+        """The same by provider."""
         self.replace(accounts)
 
     def replace(self, accounts: Iterable[Account]) -> None:
@@ -49,11 +51,12 @@ class AccountPool:
             standing = old.get(account.id) or Standing(account)
             standing.account = account
             self._standings[account.id] = standing
+        everyone = tuple(self._standings.values())
+        names = {standing.account.provider for standing in everyone}
+        self._of = {name: tuple(one for one in everyone if one.account.provider == name) for name in names}
 
     def standings(self, provider: str = "") -> tuple[Standing, ...]:
-        return tuple(
-            standing for standing in self._standings.values() if not provider or standing.account.provider == provider
-        )
+        return self._of.get(provider, ()) if provider else tuple(self._standings.values())
 
     def others(self, provider: str, tried: Collection[str]) -> int:
         """How many accounts of `provider` are not among `tried` ids."""

@@ -89,7 +89,7 @@ class OpenAICompatible:
         return body
 
     def _headers(self, account: Account, own: Mapping[str, str]) -> dict[str, str]:
-        headers = {**own, "User-Agent": USER_AGENT}
+        headers = {**own, "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         key = account.api_key.reveal().strip()
         if key:
             headers["Authorization"] = f"Bearer {key}"

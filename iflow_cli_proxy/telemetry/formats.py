@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.telemetry.redact import one_line, redact
 
+_SHORT: Final = 100
 FIELDS: Final = "fields"
 """`extra={"fields": {...}}`: what a line holds besides the message."""
 
@@ -45,6 +47,12 @@ def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
 
 
 def _shown(text: str) -> str:
+    return _shown_again(text) if len(text) <= _SHORT else one_line(redact(text))
+
+
+@lru_cache(maxsize=1024)
+def _shown_again(text: str) -> str:
+    """Most words of a log come again and again: paths, models, accounts, kinds of errors."""
     return one_line(redact(text))
 
 

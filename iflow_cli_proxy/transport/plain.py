@@ -91,7 +91,7 @@ class PlainTransport:
     async def _attempt(self, request: UpstreamRequest, proxy: Proxy | None) -> PlainReply:
         session, _ = self._pool(proxy)
         headers = request.headers
-        if not any(name.lower() == "accept-encoding" for name in headers):
+        if "Accept-Encoding" not in headers and not any(name.lower() == "accept-encoding" for name in headers):
             headers = {**headers, "Accept-Encoding": "identity"}
         body = request.body
         try:

@@ -65,6 +65,17 @@ def test_counts_of_an_account_survive_a_change_of_settings(tmp_path: Path) -> No
     assert [standing.in_flight for standing in running.pool.standings()] == [0]
 
 
+async def test_a_provider_whose_settings_stay_the_same_goes_on_with_its_sessions(tmp_path: Path) -> None:
+    table = upstream_table("http://127.0.0.1:1/v1")
+    running = services(table, tmp_path)
+    before = running.gateway.current.upstreams["up"].provider
+    running.settings.replace(settings_from(table + "[server]\nkeepalive_s = 7\n"))
+    assert running.gateway.current.upstreams["up"].provider is before
+    running.settings.replace(settings_from(table + 'models = ["new"]\n'))
+    assert running.gateway.current.upstreams["up"].provider is not before
+    await running.aclose()
+
+
 def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         services('[providers.x]\nkind = "deepsek"\n', tmp_path)

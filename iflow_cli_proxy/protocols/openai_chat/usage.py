@@ -22,7 +22,7 @@ def decode_usage(usage: Json) -> Usage | None:
     found = Usage(
         prompt=_count(usage, "prompt_tokens"),
         completion=_count(usage, "completion_tokens"),
-        cached=cached or next(filter(None, (_count(usage, name) for name in _CACHED_ELSEWHERE)), 0),
+        cached=cached or _cached_elsewhere(usage),
         reasoning=_inner(usage, "completion_tokens_details", "reasoning_tokens"),
     )
     return found if found else None
@@ -41,6 +41,13 @@ def encode_usage(usage: Usage | None) -> Json:
     if usage.reasoning:
         out["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
     return out
+
+
+def _cached_elsewhere(usage: dict[str, Json]) -> int:
+    for name in _CACHED_ELSEWHERE:
+        if name in usage and (count := _count(usage, name)):
+            return count
+    return 0
 
 
 def _inner(usage: dict[str, Json], details: str, name: str) -> int:
