@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import webbrowser
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,7 @@ from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
 from iflow_cli_proxy.server.listener import Listener
+from iflow_cli_proxy.server.memory import settle_memory
 from iflow_cli_proxy.server.middleware.client_auth import are_keys_required, is_loopback
 from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
@@ -77,7 +77,7 @@ async def run_plan(plan: ServePlan) -> None:
 
         async def on_ready(server: Server, listener: Listener) -> None:
             _announce(plan, services.wired, listener)
-            _settle_memory()
+            settle_memory()
 
         raise_descriptor_limit()
         await run_server(services, watch=watch, on_ready=on_ready)
@@ -118,17 +118,6 @@ def _check_safe(settings: Settings) -> None:
             param="auth.client_keys",
             hint="set IFLOW2API_CLIENT_KEY to a long random word, or listen on 127.0.0.1",
         )
-
-
-def _settle_memory() -> None:
-    """Take what lives as long as the process out of the collector's sight, and let it look less often.
-
-    Decoding a request of 1 MB makes some thousand short-lived objects; at the default threshold of 700 the collector
-    took 5 % of such a request's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _announce(plan: ServePlan, wired: Wired, listener: Listener) -> None:
