@@ -49,7 +49,7 @@ def the_house() -> list[Module]:
     return house.read_house(ROOT)
 
 
-def hold(violations: Iterable[str]) -> None:
+def expect_none(violations: Iterable[str]) -> None:
     """Fail with the violations alone: the place and the reason, no traceback worth reading."""
     found = sorted(violations)
     if found:
@@ -58,15 +58,15 @@ def hold(violations: Iterable[str]) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_house_keeps_the_rule(rule: Rule) -> None:
-    hold(rule(the_house()))
+    expect_none(rule(the_house()))
 
 
 def test_every_module_has_the_test_that_bears_its_name() -> None:
-    hold(house.unpaired(the_house(), ROOT / "tests", WITHOUT_A_TEST_OF_ITS_OWN))
+    expect_none(house.unpaired(the_house(), ROOT / "tests", WITHOUT_A_TEST_OF_ITS_OWN))
 
 
 def test_every_unit_test_bears_the_name_of_a_module() -> None:
-    hold(house.orphans(the_house(), ROOT / "tests"))
+    expect_none(house.orphans(the_house(), ROOT / "tests"))
 
 
 def test_the_house_was_found() -> None:
@@ -194,7 +194,7 @@ def test_a_missing_test_a_needless_exemption_and_an_orphan_are_told(tmp_path: Pa
 
 
 def test_messages_name_only_commands_that_exist() -> None:
-    hold(house.unknown_commands(the_house(), commands()))
+    expect_none(house.unknown_commands(the_house(), commands()))
 
 
 def commands() -> set[str]:

@@ -53,7 +53,7 @@ def hang_up(client: RawClient, how: str) -> None:
     client.writer.transport.abort()
 
 
-async def all_is_free(it: Facing, *, attempts: int = 1) -> None:
+async def expect_all_free(it: Facing, *, attempts: int = 1) -> None:
     """The upstream is left, the slot is free, the log knows, and the next request is served."""
     assert await it.has_hung_up(1)
     assert await it.gateway.is_idle_within(1)
@@ -64,7 +64,7 @@ async def all_is_free(it: Facing, *, attempts: int = 1) -> None:
         assert ended.attempts[-1].error_kind == "cancelled"
     standing = it.gateway.services.pool.standings()[0]
     assert (standing.in_flight, standing.failures_in_a_row) == (0, 0)
-    await it.answered()
+    await it.expect_answered()
 
 
 @FIN_OR_RST
@@ -74,7 +74,7 @@ async def test_f47_a_client_leaves_before_the_first_byte(kind: str, leave: str, 
         client = await asking(it, stream=stream)
         await it.upstream.got(1)
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
 
 
 @FIN_OR_RST
@@ -84,7 +84,7 @@ async def test_f47_a_client_leaves_in_the_middle_of_a_stream(kind: str, leave: s
         client = await asking(it, stream=True)
         assert b"hello" in await client.reader.readuntil(b"hello")
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
         usage = it.gateway.exchanges[0].usage
     assert usage is not None
     assert usage.is_estimated
@@ -101,7 +101,7 @@ async def test_f47_a_client_leaves_while_its_stream_never_pauses(kind: str, leav
         client = await asking(it, stream=True)
         await client.reader.readuntil(b"xxx")
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
 
 
 @FIN_OR_RST
@@ -113,7 +113,7 @@ async def test_f47_a_client_that_reads_nothing_leaves(kind: str, leave: str) -> 
         await it.upstream.got(1)
         await asyncio.sleep(0.3)
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
 
 
 @FIN_OR_RST
@@ -125,7 +125,7 @@ async def test_f47_a_client_leaves_in_the_middle_of_a_json_answer(kind: str, lea
         await it.upstream.got(1)
         await asyncio.sleep(0.05)
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
 
 
 @FIN_OR_RST
@@ -143,7 +143,7 @@ async def test_f47_a_client_leaves_while_its_request_is_still_being_sent(kind: s
         await until(lambda: bool(connections))
         await asyncio.sleep(0.1)
         hang_up(client, leave)
-        await all_is_free(it)
+        await expect_all_free(it)
         assert it.hits == 1  # the one that came after
 
 
@@ -162,7 +162,7 @@ async def test_f47_a_client_leaves_while_it_is_queued(kind: str, leave: str, str
         assert it.gateway.exchanges[-1].attempts == []
         go_on.set()
         assert (await first).status == 200
-        await it.answered()
+        await it.expect_answered()
         assert it.hits == 2
 
 
@@ -177,7 +177,7 @@ async def test_f47_a_client_leaves_while_the_next_attempt_is_pending(kind: str, 
         assert await it.gateway.is_idle_within(1)
         ended = it.gateway.exchanges[-1]
         assert (ended.status, [each.error_kind for each in ended.attempts]) == (499, ["upstream_overloaded"])
-        await it.answered()
+        await it.expect_answered()
         assert it.hits == 2
 
 
@@ -272,12 +272,12 @@ async def test_a_bug_of_ours_is_a_500_that_frees_everything(
                 patch.setattr("iflow_cli_proxy.gateway.opening.Opening._start", broken_later)
             else:
                 patch.setattr(type(upstream.provider), stage, broken)
-            heard = await it.refused(500, "internal_error", attempts=1, stream=stream)
+            heard = await it.expect_refused(500, "internal_error", attempts=1, stream=stream)
         assert heard.headers["x-request-id"] in heard.error["message"]
         assert b"secret words" not in heard.body
         assert [each.error_kind for each in it.gateway.exchanges[-1].attempts] == ["internal"]
         it.upstream.then([GOOD])
-        await it.answered()
+        await it.expect_answered()
 
 
 async def test_a_bug_of_ours_in_the_middle_of_a_stream_ends_it_in_an_error_event(

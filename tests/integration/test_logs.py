@@ -30,7 +30,7 @@ PASSWORD: Final = "proxy-pass-word"
 SECRETS: Final = (CLIENT_KEY, UPSTREAM_KEY, STRANGE_KEY, QUERY_KEY, PASSWORD)
 
 LOUD_ERROR: Final = answer(
-    b'{"error":{"message":"Wrong key: %b, sent with Authorization: Bearer %b to http://u:%b@10.0.0.7/v1\\n\\u001b[31mERROR'
+    b'{"error":{"message":"Invalid key %b, sent with Authorization: Bearer %b to http://u:%b@10.0.0.7/v1\\n\\u001b[31mERROR'
     b' forged line","type":"invalid_request_error"}}'
     % (UPSTREAM_KEY.encode(), UPSTREAM_KEY.encode(), PASSWORD.encode()),
     400,

@@ -39,7 +39,7 @@ STREAM_OR_NOT = pytest.mark.parametrize("stream", [False, True], ids=["json", "s
 @STREAM_OR_NOT
 async def test_f10_a_cut_head_is_never_asked_for_again(kind: str, end: End, stream: bool) -> None:
     async with facing(kind, [b"HTTP/1.1 200 OK\r\nContent-Type: appl", sleep(0.02), end]) as it:
-        heard = await it.refused(502, "upstream_cut", attempts=1, stream=stream)
+        heard = await it.expect_refused(502, "upstream_cut", attempts=1, stream=stream)
         assert it.hits == 1
     assert heard.headers["x-should-retry"] == "false"
 
@@ -47,7 +47,7 @@ async def test_f10_a_cut_head_is_never_asked_for_again(kind: str, end: End, stre
 @BOTH_ENDS
 async def test_f11_no_part_of_a_cut_body_is_passed_on(kind: str, end: End) -> None:
     async with facing(kind, [GOOD[:-20], sleep(0.02), end]) as it:
-        heard = await it.refused(502, "upstream_cut", attempts=1)
+        heard = await it.expect_refused(502, "upstream_cut", attempts=1)
         assert it.hits == 1
         assert it.gateway.exchanges[-1].usage is None
     assert TEXT[:5] not in heard.body.decode()
@@ -55,12 +55,12 @@ async def test_f11_no_part_of_a_cut_body_is_passed_on(kind: str, end: End) -> No
 
 async def test_f11_a_body_that_ends_early_within_its_framing_is_cut_too(kind: str) -> None:
     async with facing(kind, [answer(whole()[:-20])]) as it:
-        await it.refused(502, "upstream_cut", attempts=1)
+        await it.expect_refused(502, "upstream_cut", attempts=1)
 
 
 async def test_f12_no_head_ever_ends_at_the_first_byte_limit(kind: str) -> None:
     async with facing(kind, [hang], more="first_byte_timeout_s = 0.3") as it:
-        heard = await it.refused(504, "upstream_timeout", attempts=1)
+        heard = await it.expect_refused(504, "upstream_timeout", attempts=1)
         assert await it.has_hung_up()
         assert it.hits == 1
     assert 0.25 < heard.took_s < 0.9
@@ -71,7 +71,7 @@ async def test_f12_no_head_ever_ends_at_the_first_byte_limit(kind: str) -> None:
 async def test_f13_a_stalled_body_ends_at_its_limit(kind: str, start: bytes) -> None:
     script: Script = [head(200, {"Content-Length": "300", "Content-Type": "application/json"}), start, hang]
     async with facing(kind, script, more="first_byte_timeout_s = 0.3\nidle_timeout_s = 0.3") as it:
-        await it.refused(504, "upstream_timeout", attempts=1)
+        await it.expect_refused(504, "upstream_timeout", attempts=1)
         assert await it.has_hung_up()
 
 
@@ -84,7 +84,7 @@ async def test_f19_a_head_that_never_ends_ends_at_the_first_byte_limit(kind: str
             await asyncio.sleep(0.02)
 
     async with facing(kind, [drip], more="first_byte_timeout_s = 0.3\nidle_timeout_s = 0.1") as it:
-        heard = await it.refused(504, "upstream_timeout", attempts=1, stream=stream)
+        heard = await it.expect_refused(504, "upstream_timeout", attempts=1, stream=stream)
         assert await it.has_hung_up()
     assert heard.took_s < 0.9
 
@@ -102,8 +102,8 @@ async def test_f19_a_head_that_never_ends_ends_at_the_first_byte_limit(kind: str
 )
 async def test_f22_what_is_no_http_is_an_upstream_failure(kind: str, garbage: bytes) -> None:
     async with facing(kind, [garbage, sleep(0.02), close], [GOOD]) as it:
-        await it.refused(502, "upstream_malformed", attempts=1)
-        await it.answered()
+        await it.expect_refused(502, "upstream_malformed", attempts=1)
+        await it.expect_answered()
         assert len(it.upstream.connections) == 2
 
 
@@ -120,16 +120,16 @@ async def test_f22_what_is_no_http_is_an_upstream_failure(kind: str, garbage: by
 async def test_f23_contradictory_lengths_end_the_connection(kind: str, lines: str, stream: bool) -> None:
     raw = f"HTTP/1.1 200 OK\r\n{lines}\r\n\r\n".encode() + b"5\r\nhello\r\n0\r\n\r\n"
     async with facing(kind, [raw], [GOOD]) as it:
-        await it.refused(502, "upstream_malformed", attempts=1, stream=stream)
-        await it.answered()
+        await it.expect_refused(502, "upstream_malformed", attempts=1, stream=stream)
+        await it.expect_answered()
         assert len(it.upstream.connections) == 2
 
 
 async def test_f23_a_body_longer_than_its_length_ends_the_connection(kind: str) -> None:
     async with facing(kind, [GOOD, sleep(0.02), b"EXCESS"], [GOOD]) as it:
-        await it.answered()
+        await it.expect_answered()
         await asyncio.sleep(0.06)
-        await it.answered()
+        await it.expect_answered()
         assert len(it.upstream.connections) == 2
 
 
@@ -176,7 +176,7 @@ async def test_f25_broken_chunks_are_an_upstream_failure(kind: str, broken: byte
         assert heard.status == 502
         assert heard.error["code"] in ("upstream_cut", "upstream_malformed")
         assert await it.has_hung_up()
-        await it.answered()
+        await it.expect_answered()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ async def test_f27_control_characters_in_a_header_do_not_pass(kind: str, value: 
 @STREAM_OR_NOT
 async def test_f28_odd_but_lawful_answers_are_answers(kind: str, script: Script, stream: bool) -> None:
     async with facing(kind, script) as it:
-        await it.answered(attempts=1, stream=stream)
+        await it.expect_answered(attempts=1, stream=stream)
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +271,7 @@ def bomb() -> bytes:
 async def test_f29_a_gzip_bomb_is_left_at_the_cap(kind: str, stream: bool, bomb: bytes) -> None:
     async with facing(kind, [answer(bomb, headers={"Content-Encoding": "gzip"})]) as it:
         before = rss_bytes()
-        await it.refused(502, "upstream_malformed", attempts=1, stream=stream)
+        await it.expect_refused(502, "upstream_malformed", attempts=1, stream=stream)
         assert rss_bytes() - before < 100 * MB
         assert await it.has_hung_up()
 
@@ -283,13 +283,13 @@ async def test_f30_damaged_compression_is_an_upstream_failure(kind: str, damage:
     body = {"cut": packed[:-20], "flip": flipped, "brotli": b"\x0b\x02\x80hello\x03"}[damage]
     coding = "br" if damage == "brotli" else "gzip"
     async with facing(kind, [answer(body, headers={"Content-Encoding": coding})]) as it:
-        await it.refused(502, "upstream_cut", attempts=1)
+        await it.expect_refused(502, "upstream_cut", attempts=1)
 
 
 async def test_f31_what_is_no_utf8_never_reaches_a_client(kind: str) -> None:
     damaged = whole().replace("ö".encode(), b"\xff")
     async with facing(kind, [answer(damaged)]) as it:
-        await it.refused(502, "upstream_malformed", attempts=1)
+        await it.expect_refused(502, "upstream_malformed", attempts=1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -298,7 +298,7 @@ async def test_f32_a_redirect_is_not_followed(kind: str, status: int, stream: bo
     async with RawUpstream([GOOD]) as elsewhere:
         headers = {"Location": f"{elsewhere.url}/?{CANARY}"}
         async with facing(kind, [answer(b"", status, headers)]) as it:
-            heard = await it.refused(502, "upstream_malformed", attempts=1, stream=stream)
+            heard = await it.expect_refused(502, "upstream_malformed", attempts=1, stream=stream)
             assert it.hits == 1
         assert elsewhere.connections == []
     assert "location" not in heard.headers
@@ -336,9 +336,9 @@ async def test_f39_a_200_that_is_no_answer_is_a_failure(kind: str, body: bytes, 
 @STREAM_OR_NOT
 async def test_f39_an_empty_answer_is_asked_for_once_more(kind: str, empty: bytes, stream: bool) -> None:
     async with facing(kind, [empty], [GOOD_STREAM if stream else GOOD]) as it:
-        await it.answered(attempts=2, stream=stream)
+        await it.expect_answered(attempts=2, stream=stream)
     async with facing(kind, [empty]) as it:
-        await it.refused(502, "upstream_empty", attempts=2, stream=stream)
+        await it.expect_refused(502, "upstream_empty", attempts=2, stream=stream)
         assert it.hits == 2
 
 
@@ -346,7 +346,7 @@ async def test_f45_a_refusal_before_the_body_was_read_is_passed_on(kind: str) ->
     words = b'{"error":{"message":"too big","type":"invalid_request_error"}}'
     early: Script = [sleep(0.01), answer(words, 413, {"Connection": "close"}), hang]
     async with facing(kind, [], on_connect=early, server="max_body_bytes = 20000000") as it:
-        await it.refused(413, None, attempts=1, messages=[{"role": "user", "content": "x" * (6 * MB)}])
+        await it.expect_refused(413, None, attempts=1, messages=[{"role": "user", "content": "x" * (6 * MB)}])
 
 
 async def test_f45_a_body_nobody_reads_ends_at_the_first_byte_limit(kind: str) -> None:
@@ -355,7 +355,7 @@ async def test_f45_a_body_nobody_reads_ends_at_the_first_byte_limit(kind: str) -
         await asyncio.sleep(2)
 
     async with facing(kind, [], on_connect=[stop_reading], more="first_byte_timeout_s = 0.4") as it:
-        heard = await it.refused(
+        heard = await it.expect_refused(
             504, "upstream_timeout", attempts=1, messages=[{"role": "user", "content": "x" * (8 * MB)}]
         )
     assert heard.took_s < 1.5

@@ -54,8 +54,8 @@ async def facing_h2(
 async def test_f46_a_good_answer_over_http_2(authority: trustme.CA, tmp_path: Path) -> None:
     stream = [headers(EVENTS), data(said(ROLE, piece("hello"))), data(said(STOP, "[DONE]"), is_last=True)]
     async with facing_h2(authority, tmp_path, GOOD, stream) as (it, upstream):
-        await it.answered(attempts=1)
-        await it.answered(text="hello", stream=True, attempts=1)
+        await it.expect_answered(attempts=1)
+        await it.expect_answered(text="hello", stream=True, attempts=1)
         assert upstream.connections == 1
 
 
@@ -68,10 +68,10 @@ async def test_f46_a_stream_reset_before_its_answer_is_tried_once_more(
     authority: trustme.CA, tmp_path: Path, script: list[Step]
 ) -> None:
     async with facing_h2(authority, tmp_path, script, GOOD) as (it, upstream):
-        await it.answered(attempts=2)
+        await it.expect_answered(attempts=2)
         assert upstream.requests == 2
     async with facing_h2(authority, tmp_path, script) as (it, upstream):
-        await it.refused(502, "upstream_connection_lost", attempts=2)
+        await it.expect_refused(502, "upstream_connection_lost", attempts=2)
         assert upstream.requests == 2
 
 
@@ -80,13 +80,13 @@ async def test_f46_a_stream_that_was_never_looked_at_is_sent_again(
     authority: trustme.CA, tmp_path: Path, step: Step
 ) -> None:
     async with facing_h2(authority, tmp_path, [step], GOOD) as (it, upstream):
-        await it.answered()
+        await it.expect_answered()
         assert upstream.requests == 2
 
 
 async def test_f46_a_stream_that_is_always_refused_is_given_up(authority: trustme.CA, tmp_path: Path) -> None:
     async with facing_h2(authority, tmp_path, [rst(REFUSED_STREAM)]) as (it, upstream):
-        await it.refused(502, "upstream_connection_lost", attempts=2)
+        await it.expect_refused(502, "upstream_connection_lost", attempts=2)
         # libcurl itself sends a refused stream five times more, and has no option against it.
         assert upstream.requests <= 12
 
@@ -94,7 +94,7 @@ async def test_f46_a_stream_that_is_always_refused_is_given_up(authority: trustm
 async def test_f46_a_stream_reset_in_the_middle_ends_in_an_error_event(authority: trustme.CA, tmp_path: Path) -> None:
     cut = [headers(EVENTS), data(said(ROLE, piece("hello"))), rst(INTERNAL_ERROR)]
     async with facing_h2(authority, tmp_path, cut) as (it, upstream):
-        await it.broken("upstream_cut", text="hello", attempts=1)
+        await it.expect_broken("upstream_cut", text="hello", attempts=1)
         assert upstream.requests == 1
 
 
@@ -102,8 +102,8 @@ async def test_f46_a_running_stream_outlives_a_goaway(authority: trustme.CA, tmp
     last_words = [headers(EVENTS), data(said(ROLE, piece("hel"))), goaway(is_below=False)]
     rest = data(said(piece("lo"), STOP, "[DONE]"), is_last=True)
     async with facing_h2(authority, tmp_path, [*last_words, rest], GOOD) as (it, upstream):
-        await it.answered(text="hello", stream=True, attempts=1)
-        await it.answered()
+        await it.expect_answered(text="hello", stream=True, attempts=1)
+        await it.expect_answered()
         assert upstream.connections == 2
 
 

@@ -25,7 +25,7 @@ def refusal(status: int, message: str = "no", body: bytes | None = None, **heade
 @STREAM_OR_NOT
 async def test_f33_retry_after_in_seconds_is_passed_on(kind: str, stream: bool) -> None:
     async with facing(kind, [refusal(429, "slow down", retry_after="7")]) as it:
-        heard = await it.refused(429, "rate_limit_exceeded", attempts=1, stream=stream)
+        heard = await it.expect_refused(429, "rate_limit_exceeded", attempts=1, stream=stream)
         assert it.hits == 1
     assert heard.headers["retry-after"] == "7"
     assert heard.took_s < 0.5
@@ -34,39 +34,39 @@ async def test_f33_retry_after_in_seconds_is_passed_on(kind: str, stream: bool) 
 async def test_f33_retry_after_as_a_date_is_passed_on_in_seconds(kind: str) -> None:
     soon = formatdate(time() + 30, usegmt=True)
     async with facing(kind, [refusal(429, retry_after=soon)]) as it:
-        heard = await it.refused(429, "rate_limit_exceeded", attempts=1)
+        heard = await it.expect_refused(429, "rate_limit_exceeded", attempts=1)
     assert 28 <= int(heard.headers["retry-after"]) <= 31
 
 
 async def test_f33_a_wait_of_days_is_cut_to_an_hour(kind: str) -> None:
     async with facing(kind, [refusal(429, retry_after="999999")]) as it:
-        heard = await it.refused(429, "rate_limit_exceeded")
+        heard = await it.expect_refused(429, "rate_limit_exceeded")
     assert heard.headers["retry-after"] == "3600"
 
 
 async def test_f33_a_short_wait_is_waited_out(kind: str) -> None:
     async with facing(kind, [refusal(429, retry_after_ms="150")], [GOOD]) as it:
-        heard = await it.answered(attempts=2)
+        heard = await it.expect_answered(attempts=2)
         assert it.hits == 2
     assert heard.took_s > 0.15
 
 
 async def test_f33_a_limit_that_stays_is_told_after_one_more_try(kind: str) -> None:
     async with facing(kind, [refusal(429)]) as it:
-        await it.refused(429, "rate_limit_exceeded", attempts=2)
+        await it.expect_refused(429, "rate_limit_exceeded", attempts=2)
         assert it.hits == 2
 
 
 async def test_f33_a_used_up_quota_is_not_asked_again(kind: str) -> None:
     async with facing(kind, [refusal(429, "You exceeded your current quota")]) as it:
-        await it.refused(429, "insufficient_quota", attempts=1)
+        await it.expect_refused(429, "insufficient_quota", attempts=1)
 
 
 @STREAM_OR_NOT
 async def test_f34_a_limit_as_a_web_page_is_a_limit(kind: str, stream: bool) -> None:
     page = refusal(429, body=HTML, Content_Type="text/html", Retry_After="9")
     async with facing(kind, [page]) as it:
-        heard = await it.refused(429, "rate_limit_exceeded", stream=stream)
+        heard = await it.expect_refused(429, "rate_limit_exceeded", stream=stream)
     assert b"10.0.0.7" not in heard.body
     assert b"<" not in heard.body
     assert heard.headers["retry-after"] == "9"
@@ -87,38 +87,38 @@ async def test_f35_a_failing_upstream_is_asked_once_more(
     kind: str, status: int, told: int, code: str, body: bytes | None
 ) -> None:
     async with facing(kind, [refusal(status, body=body)]) as it:
-        heard = await it.refused(told, code, attempts=2)
+        heard = await it.expect_refused(told, code, attempts=2)
         assert it.hits == 2
     assert b"10.0.0.7" not in heard.body
     async with facing(kind, [refusal(status, body=body)], [GOOD_STREAM]) as it:
-        await it.answered(attempts=2, stream=True)
+        await it.expect_answered(attempts=2, stream=True)
 
 
 async def test_f35_a_long_wait_is_told_and_not_slept(kind: str) -> None:
     async with facing(kind, [refusal(503, retry_after="20")]) as it:
-        heard = await it.refused(503, "upstream_overloaded", attempts=1)
+        heard = await it.expect_refused(503, "upstream_overloaded", attempts=1)
     assert heard.took_s < 0.5
     assert heard.headers["retry-after"] == "20"
 
 
 async def test_f35_only_statuses_on_the_list_are_asked_again(kind: str) -> None:
     async with facing(kind, [refusal(500)], resilience="retry_status_codes = [429, 503]") as it:
-        await it.refused(502, "upstream_failing", attempts=1)
+        await it.expect_refused(502, "upstream_failing", attempts=1)
     async with facing(kind, [refusal(529)], resilience="retry_status_codes = [429, 503]") as it:
-        await it.refused(503, "upstream_overloaded", attempts=2)
+        await it.expect_refused(503, "upstream_overloaded", attempts=2)
 
 
 async def test_f35_a_caller_may_forbid_what_could_be_done_twice(kind: str) -> None:
     async with facing(kind, [refusal(500)], [refusal(503)], [GOOD]) as it:
-        await it.refused(502, "upstream_failing", attempts=1, headers={"x-no-retry": "1"})
+        await it.expect_refused(502, "upstream_failing", attempts=1, headers={"x-no-retry": "1"})
         # An explicit refusal before any work is safe to repeat.
-        await it.answered(attempts=2, headers={"x-no-retry": "1"})
+        await it.expect_answered(attempts=2, headers={"x-no-retry": "1"})
 
 
 async def test_f35_an_error_whose_body_never_ends_is_known_by_its_status(kind: str) -> None:
     stalled: list[Step] = [head(429, {"Content-Length": "500", "Retry-After": "60"}), b'{"err', hang]
     async with facing(kind, stalled, more="first_byte_timeout_s = 0.3") as it:
-        await it.refused(429, "rate_limit_exceeded", attempts=1)
+        await it.expect_refused(429, "rate_limit_exceeded", attempts=1)
         assert await it.has_hung_up()
 
 
@@ -129,7 +129,7 @@ async def test_f35_an_error_whose_body_is_cut_is_known_by_its_status(kind: str, 
 
     script: Script = [head(400, {"Content-Length": "500"}), cut, sleep(0.02), end]
     async with facing(kind, script) as it:
-        await it.refused(400, None, attempts=1)
+        await it.expect_refused(400, None, attempts=1)
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
@@ -137,7 +137,7 @@ async def test_f35_an_error_whose_body_is_cut_is_known_by_its_status(kind: str, 
 async def test_f36_a_request_that_was_refused_is_never_repeated(kind: str, status: int, stream: bool) -> None:
     said = f"field 7 is wrong, see http://10.0.0.7:8080/x in /srv/app.py, key {CANARY}"
     async with facing(kind, [refusal(status, said)], [GOOD]) as it:
-        heard = await it.refused(status, None, attempts=1, stream=stream)
+        heard = await it.expect_refused(status, None, attempts=1, stream=stream)
         assert it.hits == 1
         standing = it.gateway.services.pool.standings()[0]
         assert (standing.failures_in_a_row, standing.last_error) == (0, "")
@@ -147,7 +147,7 @@ async def test_f36_a_request_that_was_refused_is_never_repeated(kind: str, statu
 
 async def test_f36_a_prompt_that_is_too_long_is_not_sent_twice(kind: str) -> None:
     async with facing(kind, [refusal(400, "maximum context length is 8192 tokens")]) as it:
-        await it.refused(400, "context_length_exceeded", attempts=1)
+        await it.expect_refused(400, "context_length_exceeded", attempts=1)
         assert it.hits == 1
 
 
@@ -160,7 +160,7 @@ async def test_f38_a_bad_key_upstream_is_not_the_clients_fault(
     kind: str, status: int, message: str, stream: bool
 ) -> None:
     async with facing(kind, [refusal(status, f"{message} {CANARY}")]) as it:
-        await it.refused(502, "upstream_auth", attempts=1, stream=stream)
+        await it.expect_refused(502, "upstream_auth", attempts=1, stream=stream)
         assert it.hits == 1
         assert it.gateway.services.pool.standings()[0].failures_in_a_row == 1
 
@@ -179,29 +179,29 @@ async def test_f35_in_a_storm_the_upstream_gets_a_fifth_more_at_most(kind: str, 
 
 async def test_r1_never_more_attempts_than_configured(kind: str) -> None:
     async with facing(kind, [refusal(503)], resilience="retry_attempts = 9\nmax_attempts = 2") as it:
-        await it.refused(503, "upstream_overloaded", attempts=2)
+        await it.expect_refused(503, "upstream_overloaded", attempts=2)
         assert it.hits == 2
 
 
 async def test_r1_two_ambiguous_failures_are_one_too_many(kind: str) -> None:
     script: list[list[Step]] = [[refusal(500)], [refusal(500)], [GOOD]]
     async with facing(kind, *script, resilience="retry_attempts = 5") as it:
-        await it.refused(502, "upstream_failing", attempts=2)
+        await it.expect_refused(502, "upstream_failing", attempts=2)
         assert it.hits == 2
 
 
 async def test_r1_no_attempt_begins_that_the_deadline_leaves_no_time_for(kind: str) -> None:
     slow = [sleep(0.2), refusal(503, retry_after="1")]
     async with facing(kind, slow, [GOOD]) as it:
-        heard = await it.refused(503, "upstream_overloaded", attempts=1, headers={"x-request-timeout": "1.1"})
+        heard = await it.expect_refused(503, "upstream_overloaded", attempts=1, headers={"x-request-timeout": "1.1"})
     assert heard.took_s < 0.6
 
 
 async def test_r6_a_client_may_shorten_the_time_and_not_lengthen_it(kind: str) -> None:
     async with facing(kind, [hang], more="json_total_timeout_s = 0.6\nfirst_byte_timeout_s = 9") as it:
-        short = await it.refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "0.2"})
-        long = await it.refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "900"})
-        odd = await it.refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "nan"})
+        short = await it.expect_refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "0.2"})
+        long = await it.expect_refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "900"})
+        odd = await it.expect_refused(504, "upstream_timeout", attempts=1, headers={"x-request-timeout": "nan"})
     assert "x-request-timeout limit of 0.2 s" in short.error["message"]
     assert "upstream.json_total_timeout_s" in long.error["message"]
     assert 0.15 < short.took_s < 0.5

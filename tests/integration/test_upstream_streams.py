@@ -44,21 +44,21 @@ def begun(*more: Step) -> list[Step]:
 
 async def test_f12_a_stream_that_never_begins_is_a_504(kind: str) -> None:
     async with facing(kind, [hang], more="first_byte_timeout_s = 0.3") as it:
-        await it.refused(504, "upstream_timeout", attempts=1, stream=True)
+        await it.expect_refused(504, "upstream_timeout", attempts=1, stream=True)
         assert await it.has_hung_up()
         assert it.hits == 1
 
 
 async def test_f12_a_stream_kept_alive_by_pings_ends_in_an_error_event(kind: str) -> None:
     async with facing(kind, [hang], more="first_byte_timeout_s = 0.5", server="keepalive_s = 0.1") as it:
-        heard = await it.broken("upstream_timeout", attempts=1)
+        heard = await it.expect_broken("upstream_timeout", attempts=1)
         assert 2 <= heard.body.count(b": ping\n\n") <= 5
         assert it.hits == 1
 
 
 async def test_f12_after_a_ping_nothing_is_tried_again(kind: str) -> None:
     async with facing(kind, [sleep(0.3), close], [GOOD_STREAM], server="keepalive_s = 0.1") as it:
-        await it.broken("upstream_connection_lost", attempts=1)
+        await it.expect_broken("upstream_connection_lost", attempts=1)
         assert it.hits == 1
 
 
@@ -66,7 +66,7 @@ async def test_f12_after_a_ping_nothing_is_tried_again(kind: str) -> None:
 async def test_f14_a_stream_that_stalls_ends_in_an_error_event(kind: str, ping: bool) -> None:
     server = "keepalive_s = 0.1" if ping else ""
     async with facing(kind, begun(hang), more="idle_timeout_s = 0.35", server=server) as it:
-        heard = await it.broken("upstream_timeout", text="hello", attempts=1)
+        heard = await it.expect_broken("upstream_timeout", text="hello", attempts=1)
         assert (b": ping\n\n" in heard.body) is ping
         assert await it.has_hung_up()
         usage = it.gateway.exchanges[-1].usage
@@ -78,10 +78,10 @@ async def test_f14_a_stream_that_stalls_ends_in_an_error_event(kind: str, ping: 
 async def test_f15_a_socket_left_open_after_the_end_does_not_delay_it(kind: str) -> None:
     script: Script = [stream_head(), *map(event, GOOD_EVENTS), hang]
     async with facing(kind, script, [GOOD_STREAM]) as it:
-        heard = await it.answered(stream=True)
+        heard = await it.expect_answered(stream=True)
         assert heard.took_s < 0.5
         assert await it.has_hung_up()
-        await it.answered(stream=True)
+        await it.expect_answered(stream=True)
         assert len(it.upstream.connections) == 2
 
 
@@ -91,7 +91,7 @@ async def test_f16_a_stream_without_a_finish_is_an_error_event_and_never_done(
     kind: str, end: Step, reasoning: str
 ) -> None:
     async with facing(kind, begun(sleep(0.02), end), reasoning=reasoning) as it:
-        await it.broken("upstream_cut", text="hello", attempts=1)
+        await it.expect_broken("upstream_cut", text="hello", attempts=1)
         assert it.hits == 1
         assert it.gateway.exchanges[-1].error_kind == "upstream_cut"
 
@@ -100,7 +100,7 @@ async def test_f16_a_stream_without_a_finish_is_an_error_event_and_never_done(
 @pytest.mark.parametrize("half", [b"data: " + piece("SECRET").encode()[:-9], b"data: {", b"da"])
 async def test_f16_half_an_event_is_not_passed_on(kind: str, end: Step, half: bytes) -> None:
     async with facing(kind, begun(chunk(half), sleep(0.02), end)) as it:
-        heard = await it.broken("upstream_cut", text="hello")
+        heard = await it.expect_broken("upstream_cut", text="hello")
     assert b"SECRET" not in heard.body
 
 
@@ -120,7 +120,7 @@ async def test_f16_a_stream_that_breaks_off_before_its_content_has_a_real_status
 async def test_f17_a_finish_without_done_is_a_whole_answer(kind: str, end: Step, reasoning: str) -> None:
     script = [stream_head(), *map(event, GOOD_EVENTS[:-1]), sleep(0.02), end]
     async with facing(kind, script, more="idle_timeout_s = 0.3", reasoning=reasoning) as it:
-        await it.answered(stream=True, attempts=1)
+        await it.expect_answered(stream=True, attempts=1)
         assert it.gateway.exchanges[-1].error_kind == ""
 
 
@@ -128,12 +128,12 @@ async def test_f17_usage_that_came_is_kept(kind: str) -> None:
     usage = '{"id":"c1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}}'
     events = [event(data) for data in (*GOOD_EVENTS[:-1], usage)]
     async with facing(kind, [stream_head(), *events, LAST_CHUNK]) as it:
-        heard = await it.answered(stream=True)
+        heard = await it.expect_answered(stream=True)
         assert b'"usage"' not in heard.body
         known = it.gateway.exchanges[-1].usage
         assert known is not None
         assert (known.prompt, known.completion, known.is_estimated) == (3, 5, False)
-        heard = await it.answered(stream=True, stream_options={"include_usage": True})
+        heard = await it.expect_answered(stream=True, stream_options={"include_usage": True})
         assert b'"completion_tokens":5' in heard.body
 
 
@@ -143,7 +143,7 @@ async def test_f18_bytes_that_drip_give_the_same_text(kind: str, size: int) -> N
     drips = [chunk(body[start : start + size]) for start in range(0, len(body), size)]
     calm: list[Step] = [step for index, drip in enumerate(drips) for step in (drip, sleep(0.001 if index % 8 else 0))]
     async with facing(kind, [stream_head(), *calm, LAST_CHUNK]) as it:
-        await it.answered(stream=True)
+        await it.expect_answered(stream=True)
 
 
 @pytest.mark.parametrize("noise", [b": thinking\n\n", b"event: ping\ndata:\n\n", b"\n"], ids=["comment", "ping", "lf"])
@@ -154,7 +154,7 @@ async def test_f20_noise_without_content_ends_at_the_first_byte_limit(kind: str,
             await asyncio.sleep(0.02)
 
     async with facing(kind, [stream_head(), murmur], more="first_byte_timeout_s = 0.3\nidle_timeout_s = 0.2") as it:
-        await it.refused(504, "upstream_timeout", attempts=1, stream=True)
+        await it.expect_refused(504, "upstream_timeout", attempts=1, stream=True)
         assert await it.has_hung_up()
 
 
@@ -166,7 +166,7 @@ async def test_f20_noise_after_content_ends_at_the_content_limit(kind: str) -> N
 
     more = "content_timeout_s = 0.3\nidle_timeout_s = 0.2"
     async with facing(kind, begun(murmur), more=more, server="keepalive_s = 0.1") as it:
-        heard = await it.broken("upstream_timeout", text="hello", attempts=1)
+        heard = await it.expect_broken("upstream_timeout", text="hello", attempts=1)
     assert b"still here" not in heard.body
     assert b": ping\n\n" in heard.body
 
@@ -175,7 +175,7 @@ async def test_f20_roles_for_ever_are_not_hoarded(kind: str) -> None:
     """Events without content are held back only up to a cap; after it the stream counts as begun."""
     async with facing(kind, [stream_head(), flood(event(ROLE), 20_000), LAST_CHUNK]) as it:
         before = rss_bytes()
-        await it.broken("upstream_empty", attempts=1)
+        await it.expect_broken("upstream_empty", attempts=1)
         assert rss_bytes() - before < 60 * MB
 
 
@@ -184,7 +184,7 @@ async def test_f21_long_thinking_is_bridged_by_pings_between_events(kind: str) -
     rest = chunk(f"{piece('lo')[40:]}\n\n".encode())
     script = [stream_head(), *pauses, rest, event(STOP), event("[DONE]"), LAST_CHUNK]
     async with facing(kind, script, server="keepalive_s = 0.1") as it:
-        heard = await it.answered(text="hello", stream=True, attempts=1)
+        heard = await it.expect_answered(text="hello", stream=True, attempts=1)
     assert heard.body.count(b": ping\n\n") >= 4
     assert heard.body.replace(b": ping\n\n", b"").startswith(b"data: ")
     assert b"\n: ping" not in heard.body.replace(b"\n\n: ping", b"")
@@ -192,7 +192,7 @@ async def test_f21_long_thinking_is_bridged_by_pings_between_events(kind: str) -
 
 async def test_f21_a_json_answer_is_not_padded(kind: str) -> None:
     async with facing(kind, [sleep(0.3), answer(whole())], server="keepalive_s = 0.1") as it:
-        heard = await it.answered()
+        heard = await it.expect_answered()
     assert heard.body == whole()
 
 
@@ -217,7 +217,7 @@ async def test_f21_a_ping_that_comes_too_late_is_no_second_answer(kind: str, mon
 async def test_f31_broken_letters_in_an_event_become_valid_text(kind: str) -> None:
     damaged = event(piece("h?llo")).replace(b"h?llo", b"h\xffllo")
     async with facing(kind, [stream_head(), damaged, event(STOP), event("[DONE]"), LAST_CHUNK]) as it:
-        await it.answered(text="h\ufffdllo", stream=True)
+        await it.expect_answered(text="h\ufffdllo", stream=True)
 
 
 @pytest.mark.parametrize(
@@ -237,12 +237,12 @@ async def test_f40_an_error_before_any_content_has_a_real_status(
 ) -> None:
     script = [stream_head() + after, event(data), event("[DONE]"), LAST_CHUNK]
     async with facing(kind, script, resilience="retry_attempts = 0") as it:
-        await it.refused(status, code, attempts=1, stream=True)
+        await it.expect_refused(status, code, attempts=1, stream=True)
 
 
 async def test_f40_an_error_before_any_content_may_be_tried_again(kind: str) -> None:
     async with facing(kind, [stream_head(), event(OVERLOADED), LAST_CHUNK], [GOOD_STREAM]) as it:
-        await it.answered(stream=True, attempts=2)
+        await it.expect_answered(stream=True, attempts=2)
 
 
 @pytest.mark.parametrize(
@@ -265,8 +265,8 @@ async def test_f41_an_error_in_the_middle_is_told_and_ends_the_stream(
     script: Script = [b"".join(step for step in [*BEGUN, *rest] if isinstance(step, bytes))]
     calm = begun(sleep(0.02), *rest)
     async with facing(kind, script if together else calm, [GOOD_STREAM], reasoning=reasoning) as it:
-        heard = await it.broken(code, text="hello", attempts=1)
-        await it.answered(stream=True)
+        heard = await it.expect_broken(code, text="hello", attempts=1)
+        await it.expect_answered(stream=True)
     assert b"LATER" not in heard.body
 
 
@@ -284,7 +284,7 @@ async def test_f41_an_error_in_the_middle_is_told_and_ends_the_stream(
 )
 async def test_f42_odd_framing_gives_the_right_text(kind: str, body: str) -> None:
     async with facing(kind, [stream_head(), chunk(body.encode()), LAST_CHUNK]) as it:
-        heard = await it.answered(stream=True)
+        heard = await it.expect_answered(stream=True)
     assert b"\r" not in heard.body
 
 
@@ -296,18 +296,18 @@ async def test_f43_json_although_a_stream_was_asked_becomes_a_stream(kind: str, 
     pieces: list[Step] = [step for byte in body[:8] for step in (chunk(bytes([byte])), sleep(0.002))]
     script: Script = [stream_head({"Content-Type": "application/json"}), *pieces, chunk(body[8:]), LAST_CHUNK]
     async with facing(kind, script if drip else [answer(body)]) as it:
-        await it.answered(stream=True, attempts=1)
+        await it.expect_answered(stream=True, attempts=1)
 
 
 async def test_f43_a_stream_although_json_was_asked_becomes_json(kind: str) -> None:
     async with facing(kind, [GOOD_STREAM]) as it:
-        heard = await it.answered(attempts=1)
+        heard = await it.expect_answered(attempts=1)
     assert heard.headers["content-type"].startswith("application/json")
 
 
 async def test_f43_such_a_stream_is_whole_at_its_done(kind: str) -> None:
     async with facing(kind, [stream_head(), *map(event, GOOD_EVENTS), hang]) as it:
-        heard = await it.answered(attempts=1)
+        heard = await it.expect_answered(attempts=1)
         assert heard.took_s < 0.5
         assert await it.has_hung_up()
 
@@ -326,9 +326,9 @@ async def test_f44_a_line_without_end_is_left_at_the_cap(kind: str, begins: bool
     async with facing(kind, begun(*line) if begins else [stream_head(), *line]) as it:
         before = rss_bytes()
         if begins:
-            await it.broken("upstream_malformed", text="hello", attempts=1)
+            await it.expect_broken("upstream_malformed", text="hello", attempts=1)
         else:
-            await it.refused(502, "upstream_malformed", attempts=1, stream=True)
+            await it.expect_refused(502, "upstream_malformed", attempts=1, stream=True)
         assert rss_bytes() - before < 100 * MB
         assert await it.has_hung_up()
 
@@ -337,7 +337,7 @@ async def test_f44_a_json_answer_without_end_is_left_at_the_cap(kind: str) -> No
     script: Script = [stream_head({"Content-Type": "application/json"}), flood(chunk(b" " * 65535 + b"{"), 800), hang]
     async with facing(kind, script) as it:
         before = rss_bytes()
-        await it.refused(502, "upstream_malformed", attempts=1)
+        await it.expect_refused(502, "upstream_malformed", attempts=1)
         assert rss_bytes() - before < 200 * MB
         assert await it.has_hung_up()
 
@@ -376,5 +376,5 @@ class _unread:
 
 async def test_the_text_of_a_good_stream_is_the_text_of_the_upstream(kind: str) -> None:
     async with facing(kind, [GOOD_STREAM]) as it:
-        heard = await it.answered(text=TEXT, stream=True, attempts=1)
+        heard = await it.expect_answered(text=TEXT, stream=True, attempts=1)
     assert heard.headers["content-type"] == "text/event-stream; charset=utf-8"

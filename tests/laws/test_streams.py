@@ -60,6 +60,30 @@ def test_a_truncated_stream_never_looks_finished(codec: Codec, stream: bytes) ->
         assert isinstance(events[-1], Failed) or _content(events) == content, f"cut at byte {end}"
 
 
+@EVERY_CODEC
+def test_a_stream_that_is_cut_between_the_answers_asked_for_never_looks_finished(codec: Codec) -> None:
+    """Encoders write one answer after the other, so a cut may fall between two whole ones."""
+
+    def law(rng: random.Random) -> None:
+        choices = tuple(_random_choice(rng, codec.name) for _ in range(rng.randrange(2, 5)))
+        stream = encode_stream(codec, disassemble(Reply(id="id", model="m", created=1, choices=choices)))
+        whole = _content(decode_stream(codec, [stream], len(choices)))
+        assert len(whole) == len(choices)
+        for end in (at for at in range(len(stream)) if stream.endswith(b"\n\n", 0, at)):
+            events = decode_stream(codec, [stream[:end]], len(choices))
+            grammar.check(events)
+            assert isinstance(events[-1], Failed) or _content(events) == whole, f"cut at byte {end}"
+
+    for_each_seed(300, law)
+
+
+@pytest.mark.parametrize(("codec", "stream"), STREAMS)
+def test_an_end_marker_ends_a_stream_well_however_many_answers_were_asked_for(codec: Codec, stream: bytes) -> None:
+    """Some upstreams ignore the number."""
+    if codec.end_marker and codec.end_marker in stream:
+        assert decode_stream(codec, [stream], 128) == decode_stream(codec, [stream])
+
+
 def test_a_damaged_stream_obeys_the_grammar() -> None:
     def law(rng: random.Random) -> None:
         codec, stream = rng.choice(EVERY_STREAM)

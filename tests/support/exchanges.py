@@ -18,6 +18,7 @@ from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Inbound
+from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.routing.resolve import RoutingTable
@@ -93,11 +94,12 @@ def bench(
     limits: Limits = LIMITS,
     answer_rules: AnswerRules | None = None,
     transport: FakeTransport | None = None,
+    by: Provider | None = None,
 ) -> Bench:
     transport, clock = transport or FakeTransport(*answers), FakeClock()
     pool = AccountPool(accounts(count, concurrency=concurrency))
     turnstile = Turnstile(pool)
-    up = Upstream(provider=provider(clock), transport=transport, stream_limits=limits, json_limits=limits)
+    up = Upstream(provider=by or provider(clock), transport=transport, stream_limits=limits, json_limits=limits)
     budget = RetryBudget()
     for _ in range(50):
         budget.first_attempt()

@@ -107,7 +107,9 @@ class Facing:
         assert await self.gateway.is_idle_within(1), "a slot is not free again"
         return heard
 
-    async def refused(self, status: int, code: str | None, *, attempts: int | None = None, **options: Any) -> Heard:
+    async def expect_refused(
+        self, status: int, code: str | None, *, attempts: int | None = None, **options: Any
+    ) -> Heard:
         """The same, and the answer must be this error in OpenAI's shape."""
         heard = await self.ask(**options)
         assert heard.status == status, (heard.status, heard.body[:300])
@@ -116,7 +118,7 @@ class Facing:
         self._check_attempts(attempts)
         return heard
 
-    async def broken(self, code: str, *, text: str = "", attempts: int | None = None, **options: Any) -> Heard:
+    async def expect_broken(self, code: str, *, text: str = "", attempts: int | None = None, **options: Any) -> Heard:
         """A stream that began and must end in this error event, never looking finished."""
         heard = await self.ask(stream=True, **options)
         assert heard.status == 200, heard.body[:300]
@@ -128,7 +130,7 @@ class Facing:
         self._check_attempts(attempts)
         return heard
 
-    async def answered(self, *, text: str = TEXT, attempts: int | None = None, **options: Any) -> Heard:
+    async def expect_answered(self, *, text: str = TEXT, attempts: int | None = None, **options: Any) -> Heard:
         """An answer that must be whole."""
         heard = await self.ask(**options)
         assert heard.status == 200, heard.body[:300]

@@ -55,9 +55,9 @@ class Scenario:
 SCENARIOS: Final = [Scenario(folder) for folder in sorted(ROOT.iterdir()) if (folder / "ABOUT.md").exists()]
 
 
-def decode_stream(codec: Codec, chunks: Iterable[bytes]) -> list[Event]:
+def decode_stream(codec: Codec, chunks: Iterable[bytes], choices: int = 1) -> list[Event]:
     """What a stream means, in whatever pieces it arrives. Anything unknown is judged by the protocol's own words."""
-    return run(Chain(Framer(), codec.stream_decoder(codec.decode_error, FAILING_WORDS)), chunks)
+    return run(Chain(Framer(), codec.stream_decoder(codec.decode_error, FAILING_WORDS, choices)), chunks)
 
 
 def encode_stream(codec: Codec, events: Iterable[Event], options: EncodeOptions = OPTIONS) -> bytes:

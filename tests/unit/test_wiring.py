@@ -76,6 +76,15 @@ async def test_a_provider_whose_settings_stay_the_same_goes_on_with_its_sessions
     await running.aclose()
 
 
+def test_the_queue_is_as_long_as_the_settings_say_and_a_change_is_taken_up(tmp_path: Path) -> None:
+    running = services("[routing]\nqueue_timeout_s = 0.5\nqueue_places = 7\n", tmp_path)
+    turnstile = running.gateway.current.turnstile
+    assert (turnstile.timeout_s, turnstile.places) == (0.5, 7)
+    running.settings.replace(settings_from(""))
+    assert running.gateway.current.turnstile is turnstile, "who waits goes on waiting"
+    assert (turnstile.timeout_s, turnstile.places) == (30, 100)
+
+
 def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         services('[providers.x]\nkind = "deepsek"\n', tmp_path)

@@ -33,6 +33,8 @@ total_timeout_s = 1800
 [routing]
 strategy = "least_busy"
 unknown_models = "pass"
+queue_timeout_s = 30
+queue_places = 100
 [resilience]
 failure_threshold = 3
 cool_down_s = 30

@@ -1,6 +1,6 @@
 import pytest
 
-from iflow_cli_proxy.core.secret import Secret, mask, mask_url
+from iflow_cli_proxy.core.secret import Secret, hide, mask, mask_url
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from iflow_cli_proxy.core.secret import Secret, mask, mask_url
 )
 def test_a_mask_shows_a_short_prefix_and_the_last_four_of_long_secrets_only(secret: str, shown: str) -> None:
     assert mask(secret) == shown
+
+
+def test_a_known_secret_is_hidden_whatever_it_looks_like() -> None:
+    assert hide("your canary-word is wrong, canary-word", "canary-word") == "your [secret] is wrong, [secret]"
+    assert hide("a b c", "b") == "a b c"
+    assert hide("a b c", "") == "a b c"
 
 
 @pytest.mark.parametrize("form", [str, repr, lambda secret: f"{secret}", lambda secret: "%s" % [secret]])

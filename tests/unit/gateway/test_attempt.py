@@ -118,3 +118,28 @@ async def test_parameter_rules_are_applied_to_what_is_sent() -> None:
     sent = jsonx.decode(it.transport.requests[0].body)
     assert sent["temperature"] == 0.5
     assert "seed" not in sent
+
+
+SECOND = piece("b").replace('"index":0', '"index":1')
+STOPPED = [piece("a"), piece("", "stop"), SECOND, piece("", "stop").replace('"index":0', '"index":1')]
+
+
+@pytest.mark.parametrize(("sent", "kind"), [(STOPPED[:2], "upstream_cut"), (STOPPED[:3], "upstream_cut"), (STOPPED, "")])
+async def test_f16_a_stream_without_the_second_answer_asked_for_is_cut(sent: list[str], kind: str) -> None:
+    assert all('"index"' in event for event in sent)
+    it = bench(FakeReply("".join(f"data: {event}\n\n" for event in sent).encode()))
+    await it.body(stream=True, n=2)
+
+    assert it.exchanges[-1].error_kind == kind
+
+
+async def test_only_answers_that_the_upstream_was_asked_for_are_missed() -> None:
+    """A rule took `n` out of the request."""
+    rule = ParameterRule(pattern="*", remove=("n",))
+    it = bench(
+        FakeReply("".join(f"data: {event}\n\n" for event in STOPPED[:2]).encode()),
+        answer_rules=AnswerRules(parameters=[rule]),
+    )
+    await it.body(stream=True, n=2)
+
+    assert it.exchanges[-1].error_kind == ""

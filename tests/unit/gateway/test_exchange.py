@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 
 import pytest
 
 from iflow_cli_proxy.core.errors import (
     Busy,
     ConnectionLost,
+    ConnectTimedOut,
     Failing,
     GatewayError,
     InvalidRequest,
@@ -17,12 +19,18 @@ from iflow_cli_proxy.core.errors import (
     RateLimited,
     Rejected,
     TimedOut,
+    TlsFailed,
     Unreachable,
 )
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.providers.iflow.provider import IflowProvider
+from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
+from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.transport.base import UpstreamRequest
+from tests.support.entropy import counting_entropy
 from tests.support.exchanges import Bench, bench
+from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import FakeReply, FakeTransport
 from tests.support.faults import GOOD_EVENTS, piece, whole
 from tests.support.virtual_time import run_in_virtual_time
@@ -72,6 +80,26 @@ async def test_r1_a_bad_key_costs_one_attempt_and_no_client_an_error() -> None:
     it = bench(refusal(401), FakeReply(EVENTS), count=2)
 
     assert (await it.body(stream=True)).endswith(b"data: [DONE]\n\n")
+    assert [kind for _, kind in it.endings] == ["upstream_auth", ""]
+
+
+@pytest.mark.parametrize("error", [Unreachable("x", hint="h"), ConnectTimedOut("x"), TlsFailed("x")])
+async def test_an_iflow_that_is_gone_names_the_way_out(error: GatewayError) -> None:
+    """Its vendor closed it; a person is told what to do instead, and only where the vendor's own address is dead."""
+    after, before = FakeClock(SUNSET_AT + 1), FakeClock(SUNSET_AT - 1)
+    gone = IflowProvider("up", Catalog(), clock=after, entropy=counting_entropy())
+    relay = IflowProvider("up", Catalog(), clock=after, entropy=counting_entropy(), base_url="http://relay.test/v1")
+    alive = IflowProvider("up", Catalog(), clock=before, entropy=counting_entropy())
+
+    assert "iflow2api serve --upstream URL" in (await failure(bench(copy(error), by=gone))).hint
+    for by in (relay, alive):
+        assert (await failure(bench(copy(error), by=by))).hint == error.hint
+
+
+async def test_f38_a_key_refused_with_an_odd_status_is_another_accounts_turn() -> None:
+    it = bench(FakeReply(b'{"error":{"message":"Invalid apiKey"}}', status=434), FakeReply(whole()), count=2)
+
+    assert await it.body() == whole()
     assert [kind for _, kind in it.endings] == ["upstream_auth", ""]
 
 

@@ -7,7 +7,12 @@ import pytest
 from iflow_cli_proxy.core.errors import CredentialError, GatewayError, Malformed, TimedOut, Unreachable
 from iflow_cli_proxy.gateway.attempt import Upstream
 from iflow_cli_proxy.gateway.model_list import ask_for_models
+from iflow_cli_proxy.providers.iflow.provider import IflowProvider
+from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
+from iflow_cli_proxy.routing.catalog import Catalog
+from tests.support.entropy import counting_entropy
 from tests.support.exchanges import accounts, provider
+from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import Answer, FakeReply, FakeTransport
 from tests.support.virtual_time import run_in_virtual_time
 
@@ -40,6 +45,14 @@ async def test_the_list_comes_as_the_upstream_sent_it() -> None:
 async def test_what_is_no_list_is_told_for_what_it_is(answer: Answer, kind: type[GatewayError]) -> None:
     with pytest.raises(kind):
         await asked(answer)
+
+
+async def test_an_upstream_that_is_gone_names_the_way_out() -> None:
+    by = IflowProvider("up", Catalog(), clock=FakeClock(SUNSET_AT + 1), entropy=counting_entropy())
+    with pytest.raises(Unreachable) as caught:
+        await ask_for_models(Upstream(provider=by, transport=FakeTransport(Unreachable("x"))), accounts(1)[0])
+
+    assert "iflow2api serve --upstream URL" in caught.value.hint
 
 
 @pytest.mark.parametrize("answer", [asyncio.Event(), FakeReply(b"{", asyncio.Event())])

@@ -16,6 +16,7 @@ from iflow_cli_proxy.core.errors import (
     RateLimited,
     TimedOut,
 )
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.opening import MAX_HELD_BYTES, MAX_REPLY_BYTES, Begun, Found, Opening, Whole, read_all
 from iflow_cli_proxy.gateway.pipe import FastPipe, SlowPipe
@@ -47,6 +48,7 @@ async def opened(
     merges_reasoning: bool = False,
     by: OpenAICompatible | None = None,
     reply: FakeReply | None = None,
+    key: str = "",
     **fields: Any,
 ) -> Found:
     deadline = Deadline(LIMITS)
@@ -62,6 +64,8 @@ async def opened(
             ),
             reply=reply or FakeReply(*pieces, status=status),
             deadline=deadline,
+            key=Secret(key),
+            choices=envelope.choices,
         ).read()
     finally:
         deadline.close()
@@ -251,6 +255,65 @@ async def test_f39_a_web_page_is_called_one_and_is_not_read_on(stream: bool) -> 
     assert "web page" in error.message
     assert "base_url" in error.hint
     assert not page.is_read_out
+
+
+# --- more answers than one ----------------------------------------------------------------------------------------
+
+
+def choice(index: int, content: str = "a", finish: str | None = None) -> str:
+    ending = "null" if finish is None else f'"{finish}"'
+    return f'{{"choices":[{{"index":{index},"delta":{{"content":"{content}"}},"finish_reason":{ending}}}]}}'
+
+
+SLOW_AND_FAST = pytest.mark.parametrize("merges", [True, False], ids=["slow", "fast"])
+
+
+@SLOW_AND_FAST
+@pytest.mark.parametrize(("more", "kind"), [((), CutOff), ((choice(1), choice(1, "", "stop")), None)])
+async def test_f16_a_stream_cut_between_two_answers_is_cut(merges: bool, more: tuple[str, ...], kind: Any) -> None:
+    found = await begun(frames(choice(0), choice(0, "", "stop"), *more), merges_reasoning=merges, n=2)
+    found.pipe.end()
+
+    assert found.pipe.is_complete is (kind is None)
+    assert kind is None or isinstance(found.pipe.failure, kind)
+    assert (found.pipe.failure is None) is (kind is None)
+
+
+@SLOW_AND_FAST
+async def test_an_end_marker_is_a_good_end_with_fewer_answers_than_asked_for(merges: bool) -> None:
+    """Some upstreams ignore `n`."""
+    found = await begun(frames(choice(0), choice(0, "", "stop"), "[DONE]"), merges_reasoning=merges, n=2)
+
+    assert found.pipe.is_over
+    assert found.pipe.failure is None
+
+
+async def test_f43_a_stream_for_json_with_an_answer_missing_is_no_answer() -> None:
+    assert isinstance(await failure(frames(choice(0), choice(0, "", "stop")), n=2), CutOff)
+    assert (await made_whole(frames(choice(0), choice(0, "", "stop"), "[DONE]"), n=2)).body
+
+
+# --- secrets ------------------------------------------------------------------------------------------------------
+
+LOUD = '{"error":{"message":"Invalid key open.sesame","code":"invalid_value"}}'
+
+
+@SLOW_AND_FAST
+async def test_i45_no_error_of_a_stream_repeats_the_key(merges: bool) -> None:
+    late = await begun(frames(piece("a"), LOUD), merges_reasoning=merges, key="open.sesame")
+    early = await failure(frames(LOUD), merges_reasoning=merges, stream=True, key="open.sesame")
+
+    for error in (late.pipe.failure, early):
+        assert error is not None
+        assert "sesame" not in f"{error} {error.message} {error.detail} {error.hint}"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_i45_no_error_of_a_body_repeats_the_key(status: int, stream: bool) -> None:
+    error = await failure(LOUD.encode(), status=status, stream=stream, key="open.sesame")
+
+    assert "sesame" not in f"{error} {error.message} {error.detail} {error.hint}"
 
 
 # --- statuses and limits ------------------------------------------------------------------------------------------

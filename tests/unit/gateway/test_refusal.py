@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from iflow_cli_proxy.core.errors import CutOff, GatewayError, Malformed, Overloaded, RateLimited, Rejected
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.refusal import MAX_BYTES, WAIT_S, refusal_of
 from tests.support.exchanges import provider
@@ -14,10 +15,10 @@ from tests.support.virtual_time import run_in_virtual_time
 WORDS = b'{"error":{"message":"field x is wrong","code":"bad_field"}}'
 
 
-async def told(reply: FakeReply, limits: Limits | None = None) -> GatewayError:
+async def told(reply: FakeReply, limits: Limits | None = None, key: str = "") -> GatewayError:
     deadline = Deadline(limits or Limits())
     try:
-        return await refusal_of(reply, provider(), deadline)
+        return await refusal_of(reply, provider(), deadline, Secret(key))
     finally:
         deadline.close()
 

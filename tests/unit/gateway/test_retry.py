@@ -67,6 +67,11 @@ def test_what_only_another_account_can_mend_waits_for_none() -> None:
         assert pause(error, has_other=False) is None
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 434])
+def test_a_refused_key_is_another_accounts_turn_whatever_its_status(status: int) -> None:
+    assert pause(errors.LoginRequired("x", status=status), has_other=True) == 0
+
+
 def test_an_expired_token_is_of_no_use_twice() -> None:
     assert pause(errors.Expired("x")) is None
 

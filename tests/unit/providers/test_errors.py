@@ -6,7 +6,7 @@ import pytest
 
 from iflow_cli_proxy.core import errors
 from iflow_cli_proxy.core.errors import GatewayError, Retry
-from iflow_cli_proxy.providers.errors import error_from_http, hide_key
+from iflow_cli_proxy.providers.errors import error_from_http
 
 NOW = 1_760_000_000.0
 JSON = {"content-type": "application/json"}
@@ -23,12 +23,12 @@ def find(status: int, body: Any = None, headers: dict[str, str] | None = None) -
     return found
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 406, 409, 410, 413, 415, 418, 422, 431, 451])
-def test_f36_a_refusal_keeps_its_status_and_its_words_and_is_never_retried(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 404, 406, 409, 410, 413, 415, 416, 418, 422, 424, 434, 451, 499])
+def test_f36_a_refusal_keeps_its_words_and_a_status_that_clients_know_and_is_never_retried(status: int) -> None:
     found = find(status, error("temperature is too hot", param="temperature", code="invalid_value"))
     assert type(found) is errors.Rejected
     assert (found.status, found.message, found.param, found.code) == (
-        status,
+        status if status in (400, 404, 409, 413, 415, 422, 451) else 400,
         "temperature is too hot",
         "temperature",
         "invalid_value",
@@ -175,8 +175,43 @@ def test_words_of_a_failure_are_for_the_log_only(status: int) -> None:
     assert "gremlins" in found.detail
 
 
-def test_the_accounts_own_key_is_hidden_in_any_form() -> None:
-    found = find(400, error("no such user: open-sesame", param="open-sesame"))
-    hidden = hide_key(found, "open-sesame")
-    assert hidden is found
-    assert "open-sesame" not in f"{found.message}{found.detail}{found.param}"
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (434, "Invalid apiKey"),
+        (434, "invalid token"),
+        (419, "Authentication failed"),
+        (400, "API key not valid. Please pass a valid API key."),
+        (400, "Incorrect API key provided: [secret]."),
+        (404, "Unauthorized"),
+        (422, "missing api-key"),
+    ],
+)
+def test_f38_a_refused_key_is_about_the_account_whatever_the_status(status: int, message: str) -> None:
+    assert type(find(status, error(message))) is errors.LoginRequired
+    assert type(find(200, error(message, code=status))) is errors.LoginRequired
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+@pytest.mark.parametrize("message", ["Invalid key `foo` in metadata", "invalid token at position 7 of the JSON"])
+def test_f36_keys_and_tokens_of_the_request_itself_are_the_clients(status: int, message: str) -> None:
+    assert type(find(status, error(message))) is errors.Rejected
+
+
+@pytest.mark.parametrize("status", [405, 407, 411, 414, 421, 426, 431])
+def test_a_status_about_the_call_itself_is_not_the_clients_fault(status: int) -> None:
+    found = find(status, error("not like that"))
+    assert type(found) is errors.Malformed
+    assert "base_url" in found.hint
+    assert found.detail == "not like that"
+
+
+@pytest.mark.parametrize("status", [406, 410, 418, 434, 499])
+def test_an_odd_status_without_words_is_not_the_clients_fault(status: int) -> None:
+    assert type(find(status, None, HTML)) is errors.Malformed
+
+
+def test_a_filters_403_is_told_as_400() -> None:
+    """A client's own key was fine, so it must not read 403."""
+    found = find(403, error("Your input was flagged by moderation"))
+    assert (type(found), found.status) == (errors.ContentFiltered, 400)

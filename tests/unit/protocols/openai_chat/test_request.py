@@ -22,7 +22,7 @@ from iflow_cli_proxy.core.request import (
     ToolResult,
 )
 from iflow_cli_proxy.protocols.base import Envelope, Inbound
-from iflow_cli_proxy.protocols.openai_chat.request import decode_request, encode_request, read_envelope
+from iflow_cli_proxy.protocols.openai_chat.request import count_choices, decode_request, encode_request, read_envelope
 
 CALL: dict[str, Any] = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
 HELLO: dict[str, Any] = {"model": "glm-5", "messages": [{"role": "user", "content": "hi"}]}
@@ -93,6 +93,28 @@ def test_i8_the_field_that_nests_too_deep_is_named() -> None:
         deep = [deep]
 
     assert refused(metadata={"a": deep}) == "metadata"
+
+
+def test_l10_a_crowd_of_values_is_refused_and_its_field_is_named() -> None:
+    error = refusal(b'{"model":"m","messages":[{"role":"user","content":"a"}],"x":[%b0]}' % (b"[]," * 500_000))
+
+    assert error.param == "x"
+    assert "more lists, objects or keys than anybody means" in error.message
+
+
+def test_l10_a_body_has_a_thousand_fields_at_most() -> None:
+    fields = {f"f{number}": 1 for number in range(998)}
+
+    assert read(jsonx.encode(HELLO | fields)).model == "glm-5"
+    assert "more than 1000 fields" in refusal(jsonx.encode(HELLO | fields | {"one": 1})).message
+
+
+@pytest.mark.parametrize(("given", "count"), [({}, 1), ({"n": None}, 1), ({"n": 1}, 1), ({"n": 3}, 3)])
+def test_the_number_of_answers_asked_for_is_known_from_either_side(given: dict[str, Any], count: int) -> None:
+    body = jsonx.encode(HELLO | given)
+
+    assert read(body).choices == count
+    assert count_choices(body) == count
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
