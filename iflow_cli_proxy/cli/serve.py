@@ -5,12 +5,16 @@ Knows the flags and what a person sees. Refuses to know how requests are served.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from iflow_cli_proxy.cli.session import ConfigOption, Session, session
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def serve(
@@ -50,7 +54,19 @@ def serve(
         ready_file=ready_file,
         is_quiet=quiet,
     )
-    asyncio.run(run_plan(plan))
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        runner.run(run_plan(plan))
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, when the extra `speed` is installed."""
+    from importlib import import_module
+
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    except ImportError:
+        return None
+    return factory
 
 
 def _upstream_key(current: Session, ask_key: bool) -> str:

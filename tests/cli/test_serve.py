@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
+import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from iflow_cli_proxy.cli.serve import _fast_loop
 from iflow_cli_proxy.core import jsonx
 from tests.support.cli import run_cli
 from tests.support.serving import serving
@@ -57,6 +61,15 @@ def test_the_screen_shows_url_account_models_and_export_line(demo) -> None:  # t
     assert f"{running.url}/v1" in screen
     assert "glm-5" in screen
     assert f"export OPENAI_BASE_URL={running.url}/v1" in screen
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_uvloop_is_used_when_it_is_there_and_not_missed_when_not(
+    monkeypatch: pytest.MonkeyPatch, is_installed: bool
+) -> None:
+    fake = SimpleNamespace(new_event_loop=asyncio.new_event_loop) if is_installed else None
+    monkeypatch.setitem(sys.modules, "uvloop", fake)
+    assert _fast_loop() is (asyncio.new_event_loop if is_installed else None)
 
 
 def test_demo_and_upstream_exclude_each_other(tmp_path: Path) -> None:
