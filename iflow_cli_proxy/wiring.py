@@ -147,6 +147,8 @@ class Services:
                 json_limits=_limits(table, "json_total", table.json_total_timeout_s),
             )
         self.pool.replace(accounts)
+        self.turnstile.places = settings.routing.queue_places
+        self.turnstile.timeout_s = settings.routing.queue_timeout_s
         self.turnstile.let_in()
         gateway = Gateway(
             codecs=CODECS,

@@ -102,6 +102,10 @@ class RoutingSettings:
     fallbacks: Mapping[str, tuple[str, ...]] = leaf(
         {}, "What to try next when a model fails.", example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }'
     )
+    queue_timeout_s: float = leaf(
+        30.0, "Time a request waits for a free account, then 503.", low=_SHORTEST_S, high=_DAY_S
+    )
+    queue_places: int = leaf(100, "Requests that may wait at one time; 0: nobody waits.", low=0, high=100_000)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from iflow_cli_proxy.core.crowd import is_crowded
+
 Json: TypeAlias = Any
 """None, bool, int, float, str, list or dict, as decoded."""
 Raw = msgspec.Raw
@@ -22,6 +24,9 @@ MAX_DEPTH: Final = 100
 _LONG_BYTES: Final = 16_384
 _BOM: Final = b"\xef\xbb\xbf"
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
+_TOO_MANY: Final = "more lists, objects or keys than anybody means"
+_MOST_FIELDS: Final = 1000
+_MANY_COLONS: Final = 100_000
 _AT: Final = re.compile(r"^(?P<what>.*?) - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>.*)`$", re.DOTALL)
 
@@ -55,7 +60,9 @@ def decode(data: bytes | str) -> Json:
 
 
 def decode_strict(data: bytes) -> Json:
-    """Like `decode`, and no deeper than MAX_DEPTH: for texts written by strangers."""
+    """Like `decode`, no deeper than MAX_DEPTH and not crowded: for texts written by strangers."""
+    if is_crowded(data):
+        raise JsonError(_TOO_MANY)
     value = _guarded(_decode_any, data)
     # A short text is asked first whether it has the brackets; of a long one walking the values is the quicker test.
     has_room = len(data) > _LONG_BYTES or data.count(b"[") + data.count(b"{") > MAX_DEPTH
@@ -67,8 +74,10 @@ def decode_strict(data: bytes) -> Json:
 def field_at_fault(data: bytes) -> str:
     """Which top-level field makes `decode_strict` refuse an object; empty when that cannot be told."""
     try:
-        fields = raw_fields(data)
+        fields = raw_fields(data) if data.count(b":") <= _MANY_COLONS else {}
     except JsonError:
+        return ""
+    if len(fields) > _MOST_FIELDS:
         return ""
     for name, raw in fields.items():
         try:

@@ -9,6 +9,10 @@ from typing import Final
 
 _SHOWN_END: Final = 4
 _SHORTEST_PARTLY_SHOWN: Final = 12
+_SHORTEST_HIDDEN: Final = 4
+
+HIDDEN: Final = "[secret]"
+"""Stands in a text where a secret stood."""
 
 
 def mask(secret: str) -> str:
@@ -29,6 +33,11 @@ def mask_url(url: str) -> str:
     if not mark or "@" not in authority:
         return url
     return f"{scheme}://…@{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def hide(text: str, secret: str) -> str:
+    """`text` without a secret that is known, whatever it looks like."""
+    return text.replace(secret, HIDDEN) if len(secret) >= _SHORTEST_HIDDEN else text
 
 
 class Secret:

@@ -109,6 +109,8 @@ class Attempt:
             options=self._options(),
             reply=reply,
             deadline=question.deadline,
+            key=self.lease.account.api_key,
+            choices=self._codecs[provider.protocol].count_choices(request.body) if question.envelope.choices > 1 else 1,
         )
         found = await opening.read()
         exchange.waited_s = question.deadline.waited_s

@@ -21,6 +21,7 @@ from iflow_cli_proxy.gateway.relay import Answer, Relay
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries, most_useful, pause_before_retry
 from iflow_cli_proxy.gateway.session import conversation_of
 from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.gateway.verdict import advise
 from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
@@ -136,6 +137,7 @@ class Gateway:
         try:
             return await attempt.run()
         except GatewayError as error:
+            advise(error, self.upstreams[route.provider].provider)
             tries.failures.pop(lease.account.id, None)
             tries.failures[lease.account.id] = error
             attempt.close(error)

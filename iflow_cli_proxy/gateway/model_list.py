@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import Malformed
+from iflow_cli_proxy.core.errors import GatewayError, Malformed
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.gateway.attempt import Upstream
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.opening import read_all
 from iflow_cli_proxy.gateway.refusal import refusal_of
+from iflow_cli_proxy.gateway.verdict import advise
 from iflow_cli_proxy.pool.account import Account
 
 _LIMITS: Final = Limits(first_byte_s=10.0, idle_s=10.0, content_s=10.0, total_s=10.0)
@@ -32,11 +33,14 @@ async def ask_for_models(upstream: Upstream, account: Account) -> Json:
             reply = await upstream.transport.send(request)
         try:
             if reply.status != 200:
-                raise await refusal_of(reply, upstream.provider, deadline)
+                raise await refusal_of(reply, upstream.provider, deadline, account.api_key)
             return jsonx.decode(await read_all(reply, deadline, _LARGEST_BYTES))
         except JsonError as error:
             raise Malformed("The upstream's model list is not JSON.") from error
         finally:
             reply.close()
+    except GatewayError as error:
+        advise(error, upstream.provider)
+        raise
     finally:
         deadline.close()

@@ -14,15 +14,16 @@ from iflow_cli_proxy.core.assemble import Assembler, disassemble
 from iflow_cli_proxy.core.errors import GatewayError, Malformed, of_kind
 from iflow_cli_proxy.core.events import Ended, Event
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
 from iflow_cli_proxy.gateway.refusal import refusal_of
+from iflow_cli_proxy.gateway.verdict import find_error
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
 from iflow_cli_proxy.providers.base import Provider
-from iflow_cli_proxy.providers.errors import hide_key
 from iflow_cli_proxy.transport.base import UpstreamReply
 
 MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
@@ -62,8 +63,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     options: EncodeOptions
     reply: UpstreamReply
     deadline: Deadline
-    key: str
+    key: Secret
     """The account's own, which no error may repeat."""
+    choices: int = 1
+    """How many answers the upstream was asked for."""
 
     async def read(self) -> Found:
         """Raises GatewayError when the answer is a refusal, a failure in disguise, or none at all."""
@@ -82,9 +85,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         return self._replayed(body) if self.envelope.is_stream else self._whole(body)
 
     def _judge(self, body: Json) -> GatewayError | None:
-        """Whole bodies, both pipes and all decoders ask here, so that no error made of the upstream's words is missed."""
-        error = self.provider.find_error(200, self.reply.headers, body)
-        return None if error is None else hide_key(error, self.key)
+        """Whole bodies, both pipes and all decoders ask here."""
+        return find_error(self.provider, 200, self.reply.headers, body, self.key)
 
     @property
     def _is_fast(self) -> bool:
@@ -110,10 +112,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     def _pipe(self) -> Pipe:
         words = self.provider.failing_stop_words
         if self._is_fast:
-            tap = self.codec.tap(self._judge, words)
+            tap = self.codec.tap(self._judge, words, self.choices)
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
-        decoder = self.upstream_codec.stream_decoder(self._judge, words)
-        return SlowPipe(decoder, self.codec.stream_encoder(self.options))
+        decoder = self.upstream_codec.stream_decoder(self._judge, words, self.choices)
+        return SlowPipe(decoder, self.codec.stream_encoder(self.options), self.choices)
 
     # --- whole bodies ---------------------------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _collected(self, chunk: bytes) -> Whole:
         """The upstream streams although nobody asked: the same conversation, assembled while it comes."""
-        decoder = self.upstream_codec.stream_decoder(self._judge, self.provider.failing_stop_words)
+        decoder = self.upstream_codec.stream_decoder(self._judge, self.provider.failing_stop_words, self.choices)
         events = Chain(Framer(), decoder)
         assembler = Assembler()
         size = 0

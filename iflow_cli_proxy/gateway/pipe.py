@@ -30,7 +30,7 @@ class Pipe(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Every answer in the stream has said why it ended; only usage and the end marker may be missing."""
+        """Every answer that was asked for has said why it ended; only usage and the end marker may be missing."""
         ...
 
     @property
@@ -134,7 +134,7 @@ class FastPipe:
 class SlowPipe:
     """Different protocols, or content that must change: frames to events to frames."""
 
-    def __init__(self, decoder: Stage[Frame, Event], encoder: Stage[Event, bytes]) -> None:
+    def __init__(self, decoder: Stage[Frame, Event], encoder: Stage[Event, bytes], choices: int = 1) -> None:
         self.has_content = False
         self.is_over = False
         self.failure: GatewayError | None = None
@@ -143,12 +143,13 @@ class SlowPipe:
         self._framer = Framer()
         self._decoder = decoder
         self._encoder = encoder
+        self._asked = choices
         self._choices: set[int] = set()
         self._ended: set[int] = set()
 
     @property
     def is_complete(self) -> bool:
-        return bool(self._ended) and self._choices == self._ended
+        return len(self._ended) >= self._asked and self._choices == self._ended
 
     def feed(self, chunk: bytes) -> bytes:
         try:

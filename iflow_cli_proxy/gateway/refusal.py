@@ -12,8 +12,10 @@ from typing import Final
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import GatewayError, Malformed
 from iflow_cli_proxy.core.jsonx import Json, JsonError
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.gateway.deadline import Deadline
+from iflow_cli_proxy.gateway.verdict import find_error
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.transport.base import UpstreamReply
 
@@ -21,10 +23,10 @@ MAX_BYTES: Final = 256 * 1024
 WAIT_S: Final = 5.0
 
 
-async def refusal_of(reply: UpstreamReply, provider: Provider, deadline: Deadline) -> GatewayError:
-    """The error in the provider's reading, with the upstream's status."""
+async def refusal_of(reply: UpstreamReply, provider: Provider, deadline: Deadline, key: Secret) -> GatewayError:
+    """The error in the provider's reading, with the upstream's status and without `key`, the account's own."""
     value = _json_in(await _read(reply, deadline))
-    error = provider.find_error(reply.status, reply.headers, value)
+    error = find_error(provider, reply.status, reply.headers, value, key)
     error = error or Malformed(f"The upstream answered with status {reply.status}.")
     error.status = error.status or reply.status
     return error

@@ -69,7 +69,7 @@ def pause_before_retry(
         return None
     if error.is_ambiguous and (tries.ambiguous or tries.forbids_ambiguous or not rules.allows_ambiguous):
         return None
-    if not _is_worth_it(error.status, rules):
+    if not _is_worth_it(error, rules):
         return None
     if has_other_account:
         return 0.0
@@ -81,10 +81,11 @@ def pause_before_retry(
     return max(backoff_s, error.retry_after_s or 0.0)
 
 
-def _is_worth_it(status: int | None, rules: RetryRules) -> bool:
-    if status is None or status in (401, 403):
+def _is_worth_it(error: GatewayError, rules: RetryRules) -> bool:
+    """A refused key is about its account alone, whatever status an upstream has for that."""
+    if error.status is None or isinstance(error, CredentialError):
         return True
-    return _SAME_MEANING.get(status, status) in rules.statuses
+    return _SAME_MEANING.get(error.status, error.status) in rules.statuses
 
 
 def most_useful(failures: Collection[GatewayError]) -> GatewayError:

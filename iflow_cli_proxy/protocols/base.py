@@ -49,6 +49,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     """The other top-level fields, each as raw JSON, for an upstream that speaks the same protocol."""
     values: Json
     """The whole body, decoded, for `decode_request`."""
+    choices: int = 1
+    """How many answers the client wants to its one question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class Tap(Protocol):
 
     @property
     def is_finished(self) -> bool:
-        """Every answer in the stream has said why it ended."""
+        """Every answer that was asked for, and every one in the stream, has said why it ended."""
         ...
 
     def look(self, data: bytes) -> Seen:
@@ -150,7 +152,13 @@ class Codec(Protocol):
 
     def encode_reply(self, reply: Reply, options: EncodeOptions) -> bytes: ...
 
-    def stream_decoder(self, judge: Judge, failing_words: frozenset[str]) -> Stage[Frame, Event]: ...
+    def count_choices(self, body: bytes) -> int:
+        """How many answers a request of ours asks an upstream for."""
+        ...
+
+    def stream_decoder(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Stage[Frame, Event]:
+        """`choices` answers were asked for: a stream without an end marker is whole only with all of them."""
+        ...
 
     def stream_encoder(self, options: EncodeOptions) -> Stage[Event, bytes]:
         """Bytes of whole frames; a Failed event becomes the protocol's error event and no end marker."""
@@ -169,7 +177,9 @@ class Codec(Protocol):
         """The error event that ends a stream whose head was already sent."""
         ...
 
-    def tap(self, judge: Judge, failing_words: frozenset[str]) -> Tap: ...
+    def tap(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Tap:
+        """`choices` as in `stream_decoder`."""
+        ...
 
     def carries_content(self, data: bytes) -> bool:
         """Whether a frame that `Tap.look` found good is past the commit point.

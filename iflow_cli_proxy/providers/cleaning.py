@@ -14,6 +14,8 @@ import re
 import unicodedata
 from typing import Final
 
+from iflow_cli_proxy.core.secret import HIDDEN
+
 LONGEST: Final = 300
 """Characters a cleaned message may have."""
 
@@ -21,9 +23,7 @@ _READ: Final = 2_000
 """Characters that are looked at: enough for any honest message, and a bound for the patterns below, some of which
 take quadratic time on text made for the purpose (2000 characters: under 50 ms)."""
 
-_SHORTEST_SECRET: Final = 4
-
-SECRET: Final = "[secret]"
+SECRET: Final = HIDDEN
 ADDRESS: Final = "[address]"
 PATH: Final = "[path]"
 ID: Final = "[id]"
@@ -124,11 +124,6 @@ def clean_message(text: object) -> str:
     words = _without_secrets(_without_paths(words))
     words = _SPACE.sub(" ", words).strip(" -:,;|")
     return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
-
-
-def hide(text: str, secret: str) -> str:
-    """`text` without a secret that is known, whatever it looks like."""
-    return text.replace(secret, SECRET) if len(secret) >= _SHORTEST_SECRET else text
 
 
 def _plain(text: str) -> str:

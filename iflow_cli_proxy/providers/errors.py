@@ -14,7 +14,7 @@ from typing import Final
 from iflow_cli_proxy.core import errors
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.providers.cleaning import clean_message, hide
+from iflow_cli_proxy.providers.cleaning import clean_message
 from iflow_cli_proxy.providers.complaint import Complaint, find_complaint, names_an_error
 from iflow_cli_proxy.providers.retry_after import retry_after_s
 
@@ -43,8 +43,13 @@ _EXPIRED: Final = re.compile(r"expired?\b|已过期")
 _OVERLOADED: Final = re.compile(r"overload|at capacity|try again later|temporarily unavailable|loading model|太多|繁忙")
 _KEY: Final = re.compile(
     r"unauthori[sz]ed|authentication|invalid[ _](?:api[ _-]?key|token|key)|incorrect api key"
-    r"|login fail|not authenticated"
+    r"|api[ _-]?key not valid|login fail|not authenticated"
 )
+_SURELY_KEY: Final = re.compile(
+    r"unauthori[sz]ed|(?:invalid|incorrect|wrong|missing|no)[ _]api[ _-]?key"
+    r"|api[ _-]?key (?:is )?(?:not valid|invalid|missing)|api_key_invalid|authentication_error|not authenticated"
+)
+"""In a refusal about the request an "invalid key" or "invalid token" is more likely one of its own."""
 
 _STATUS_BY_WORD: Final = (
     (_CONTEXT, 400),
@@ -62,6 +67,11 @@ _STATUS_BY_WORD: Final = (
     (re.compile(r"server[ _]error|internal|api_error|upstream|engine"), 500),
 )
 """What an error inside a 200 would have had as its status; the first that fits."""
+
+_PASSED_ON: Final = frozenset({400, 404, 409, 413, 415, 422, 451})
+"""Refusals whose status tells the client what to change; all others reach it as 400, or as our failure."""
+_NOT_THE_CLIENTS: Final = frozenset({405, 407, 411, 414, 421, 426, 431})
+"""About the call itself, which we make: no body a client sends is the reason."""
 
 _CHECK_BASE_URL: Final = "check the provider's base_url"
 
@@ -84,15 +94,6 @@ def error_from_complaint(
     if not status:
         return errors.Failing("The upstream reported an error.", detail=clean_message(complaint.message))
     return _for_status(status, complaint, headers, now, is_json=True)
-
-
-def hide_key(error: GatewayError, key: str) -> GatewayError:
-    """The same error without the account's own key, should the upstream have repeated it in a form nobody foresaw."""
-    error.message = hide(error.message, key)
-    error.detail = hide(error.detail, key)
-    error.param = hide(error.param, key) if error.param else error.param
-    error.code = hide(error.code, key) if error.code else error.code
-    return error
 
 
 def _inside_200(headers: Mapping[str, str], body: Json, now: float) -> GatewayError | None:
@@ -165,14 +166,14 @@ def _failed(status: int) -> str:
 def _credential(status: int, complaint: Complaint, said: str) -> GatewayError:
     words = complaint.words
     if status == 403 and _FILTERED.search(words):
-        return errors.ContentFiltered(said or "The upstream's content filter refused the request.", status=status)
+        return errors.ContentFiltered(said or "The upstream's content filter refused the request.", status=400)
     if _BLOCKED.search(words):
         return errors.Revoked("The upstream has blocked this account.", detail=said)
     if _EXPIRED.search(words) and "invalid" not in words:
         return errors.Expired("The account's key or token has expired.", detail=said)
     if status == 403:
         return errors.Revoked("The upstream forbids this account what was asked for (status 403).", detail=said)
-    return errors.LoginRequired("The upstream does not accept the account's key (status 401).", detail=said)
+    return errors.LoginRequired(f"The upstream does not accept the account's key (status {status}).", detail=said)
 
 
 def _no_room(status: int, complaint: Complaint, said: str, wait_s: float | None) -> GatewayError:
@@ -185,17 +186,26 @@ def _no_room(status: int, complaint: Complaint, said: str, wait_s: float | None)
 
 def _refusal(status: int, complaint: Complaint, said: str, *, is_json: bool) -> GatewayError:
     words = complaint.words
+    told = status if status in _PASSED_ON else 400
     if _CONTEXT.search(words):
         return errors.ContextOverflow(said or "The prompt is longer than the model's context window.")
     if _FILTERED.search(words):
-        return errors.ContentFiltered(said or "The upstream's content filter refused the request.", status=status)
+        return errors.ContentFiltered(said or "The upstream's content filter refused the request.", status=told)
+    if (_SURELY_KEY if status in _PASSED_ON else _KEY).search(words):
+        return _credential(status, complaint, said)
+    if status in _NOT_THE_CLIENTS or (status not in _PASSED_ON and not said):
+        return errors.Malformed(
+            f"The upstream does not take the request as it is sent (status {status}).",
+            detail=said,
+            hint=_CHECK_BASE_URL,
+        )
     if status in (400, 404) and _UNKNOWN_MODEL.search(words):
         return errors.UnknownModel(said or "The upstream does not know this model.")
     if status == 404 and not is_json:
         return errors.Rejected("The upstream has nothing at this path.", status=status, hint=_CHECK_BASE_URL)
     return errors.Rejected(
         said or f"The upstream refused the request (status {status}).",
-        status=status,
+        status=told,
         param=clean_message(complaint.param)[:100] or None,
         code=_code_word(complaint.code),
     )

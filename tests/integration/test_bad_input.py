@@ -74,7 +74,10 @@ BODIES: Final[dict[str, tuple[bytes, str | None]]] = {
     "deep object": (with_field("x", b'{"a":' * 50_000 + b"1" + b"}" * 50_000), None),
     "150 levels": (with_field("x", b"[" * 150 + b"]" * 150), "x"),
     "3 million lists": (with_field("x", b"[" + b"[]," * 3_000_000 + b"0]"), "x"),
-    "850 000 fields": (b'{"model":"m","messages":%b%b}' % (MESSAGES, b"".join(b',"%d":1' % n for n in range(850_000))), None),
+    "850 000 fields": (
+        b'{"model":"m","messages":%b%b}' % (MESSAGES, b"".join(b',"%d":1' % n for n in range(850_000))),
+        None,
+    ),
     "NaN": (with_field("temperature", b"NaN"), None),
     "infinity": (with_field("temperature", b"-Infinity"), None),
     "1e400": (with_field("temperature", b"1e400"), "temperature"),

@@ -18,8 +18,8 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.gateway.record import Exchange
 from tests.support.chat_stream import MODELS, get, request
 from tests.support.front_door import GOOD_ANSWER, GOOD_BODY, front_door
-from tests.support.raw_client import ask, talk
-from tests.support.raw_upstream import RawUpstream, answer, reset
+from tests.support.raw_client import RawClient, ask, talk
+from tests.support.raw_upstream import LAST_CHUNK, RawUpstream, answer, event, reset, stream_head
 from tests.support.serving import THIS_PYTHON, serving, surroundings
 
 CLIENT_KEY: Final = "team-key-of-no-usual-shape"
@@ -35,6 +35,22 @@ LOUD_ERROR: Final = answer(
     % (UPSTREAM_KEY.encode(), UPSTREAM_KEY.encode(), PASSWORD.encode()),
     400,
 )
+LOUD_STREAM: Final = [
+    stream_head(),
+    event('{"choices":[{"index":0,"delta":{"content":"word"},"finish_reason":null}]}'),
+    event(jsonx.encode({"error": {"message": f"Invalid key {UPSTREAM_KEY}", "code": 400}}).decode()),
+    LAST_CHUNK,
+]
+
+
+async def streamed(port: int, data: bytes) -> bytes:
+    """A whole answer in chunks, head and all."""
+    client = await RawClient.connect(port)
+    try:
+        await client.send(data)
+        return await client.rest_of_answer(LAST_CHUNK)
+    finally:
+        client.close()
 
 
 async def test_a_whole_debug_run_shows_no_secret(tmp_path: Path) -> None:
@@ -49,13 +65,16 @@ async def test_a_whole_debug_run_shows_no_secret(tmp_path: Path) -> None:
         "PYTHONASYNCIODEBUG": "1",
     }
     good, query = b"Authorization: Bearer " + CLIENT_KEY.encode(), QUERY_KEY.encode()
-    async with RawUpstream([answer(MODELS)], [GOOD_ANSWER], [LOUD_ERROR], [reset]) as upstream:
+    async with RawUpstream([answer(MODELS)], [GOOD_ANSWER], [LOUD_ERROR], LOUD_STREAM, [reset]) as upstream:
         with serving("--upstream", f"{upstream.url}/v1", home=tmp_path, env=env) as running:
             port = int(running.url.rpartition(":")[2])
             await upstream.got(1)
             answers = [
                 await ask(port, request(GOOD_BODY, good)),
                 await ask(port, request(GOOD_BODY, good)),
+            ]
+            broken_off = await streamed(port, request(GOOD_BODY[:-1] + b',"stream":true}', good))
+            answers += [
                 await ask(port, request(GOOD_BODY, good)),
                 await ask(port, request(GOOD_BODY, b"x-api-key: " + STRANGE_KEY.encode())),
                 await ask(port, request(GOOD_BODY, good, path=b"/v1/chat/completions?key=" + query)),
@@ -71,9 +90,11 @@ async def test_a_whole_debug_run_shows_no_secret(tmp_path: Path) -> None:
             running.process.terminate()
             assert await asyncio.to_thread(running.process.wait) == 0
         said = [running.log.read_text(), log_file.read_text(), (tmp_path / "ready.json").read_text()]
-    said += [repr((one.headers, one.body)) for one in answers]
+    said += [repr((one.headers, one.body)) for one in answers] + [repr(broken_off)]
 
     assert {one.status for one in answers} >= {200, 400, 401, 404, 502}
+    assert b"Invalid key [secret]" in answers[1].body
+    assert b"Invalid key [secret]" in broken_off
     assert said[1].count('"level":"info"') >= 8
     for secret in SECRETS:
         assert [text for text in said if secret in text] == []

@@ -315,6 +315,7 @@ async def test_f32_a_redirect_is_not_followed(kind: str, status: int, stream: bo
         (b'{"choices":[]}', "upstream_malformed"),
         (b"[" * 100_000, "upstream_malformed"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "upstream_malformed"),
+        (whole()[:-1] + b',"x":[' + b"[]," * 400_000 + b"0]}", "upstream_malformed"),
         (whole()[:-1] + b',"x":NaN}', "upstream_malformed"),
         (whole()[:-1] + b',"x":' + b"9" * 6000 + b"}", "upstream_malformed"),
         (b'{"error":{"message":"at http://127.0.0.1:9/ in /srv/app.py","code":"x"}}', None),

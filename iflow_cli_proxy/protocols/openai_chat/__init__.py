@@ -43,8 +43,11 @@ class OpenAiChat:
     def encode_reply(self, whole: Reply, options: EncodeOptions) -> bytes:
         return reply.encode_reply(whole, options)
 
-    def stream_decoder(self, judge: Judge, failing_words: frozenset[str]) -> stream.StreamDecoder:
-        return stream.StreamDecoder(judge, failing_words)
+    def count_choices(self, body: bytes) -> int:
+        return request.count_choices(body)
+
+    def stream_decoder(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> stream.StreamDecoder:
+        return stream.StreamDecoder(judge, failing_words, choices)
 
     def stream_encoder(self, options: EncodeOptions) -> stream.StreamEncoder:
         return stream.StreamEncoder(options)
@@ -58,8 +61,8 @@ class OpenAiChat:
     def stream_error(self, error: GatewayError) -> bytes:
         return errors.stream_error(error)
 
-    def tap(self, judge: Judge, failing_words: frozenset[str]) -> tap.StreamTap:
-        return tap.StreamTap(judge, failing_words)
+    def tap(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> tap.StreamTap:
+        return tap.StreamTap(judge, failing_words, choices)
 
     def carries_content(self, data: bytes) -> bool:
         return tap.carries_content(data)

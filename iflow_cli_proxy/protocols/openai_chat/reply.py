@@ -42,7 +42,7 @@ def judged(body: bytes, judge: Judge) -> GatewayError:
     except JsonError as error:
         if error.is_cut:
             return CutOff(CUT_SHORT)
-        return Malformed("The upstream sent something that is not JSON.", detail=error.what)
+        return Malformed("The upstream sent something that cannot be read as JSON.", detail=error.what)
     found = judge(value) if isinstance(value, dict) else None
     return found or Malformed("The upstream sent JSON that is not an answer.")
 

@@ -32,6 +32,7 @@ from iflow_cli_proxy.protocols.openai_chat.wire import NOT_FOR_CLIENTS, PROTOCOL
 
 _Content: TypeAlias = Text | Image | File | Audio | Opaque
 _ENVELOPE_FIELDS: Final = ("model", "stream")
+_MOST_FIELDS: Final = 1000
 _MODELLED: Final = frozenset(
     {
         *_ENVELOPE_FIELDS, "stream_options", "messages", "max_tokens", "max_completion_tokens", "n", "temperature",
@@ -58,6 +59,8 @@ def read_envelope(inbound: Inbound) -> Envelope:
         values = jsonx.decode_strict(inbound.body)
         if not isinstance(values, dict):
             raise InvalidRequest("The body must be a JSON object.")
+        if len(values) > _MOST_FIELDS:
+            raise InvalidRequest(f"The body has more than {_MOST_FIELDS} fields.")
         for name in NOT_FOR_CLIENTS:
             if name in values:
                 raise InvalidRequest(f"`{name}` cannot be set by a request; it belongs to the gateway.", param=name)
@@ -70,7 +73,15 @@ def read_envelope(inbound: Inbound) -> Envelope:
         wants_usage=bool(request.stream_options and request.stream_options.include_usage),
         fields=jsonx.without(jsonx.raw_fields(inbound.body), *_ENVELOPE_FIELDS),
         values=values,
+        choices=request.n or 1,
     )
+
+
+def count_choices(body: bytes) -> int:
+    """`n` of a body that we wrote ourselves."""
+    raw = jsonx.raw_fields(body).get("n")
+    found = None if raw is None else jsonx.decode(bytes(raw))
+    return found if isinstance(found, int) else 1
 
 
 def _invalid(error: JsonError, body: bytes) -> InvalidRequest:

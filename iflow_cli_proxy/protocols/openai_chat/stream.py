@@ -75,9 +75,12 @@ class _ChoiceState:
 class StreamDecoder:
     """Frames to events. `keeps_extras` costs a second decoding and is for encoders of the same protocol."""
 
-    def __init__(self, judge: Judge, failing_words: frozenset[str], *, keeps_extras: bool = True) -> None:
+    def __init__(
+        self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True
+    ) -> None:
         self._judge = judge
         self._failing_words = failing_words
+        self._asked = choices
         self._keeps_extras = keeps_extras
         self._choices: dict[int, _ChoiceState] = {}
         self._parts = 0
@@ -102,7 +105,8 @@ class StreamDecoder:
     def close(self) -> list[Event]:
         if self._is_over:
             return []
-        if self._has_content and not all(choice.is_ended for choice in self._choices.values()):
+        ended = [choice for choice in self._choices.values() if choice.is_ended]
+        if self._has_content and (len(ended) < self._asked or len(ended) < len(self._choices)):
             return [self._fail(CutOff(CUT_SHORT))]
         return self._end()
 

@@ -17,18 +17,19 @@ from iflow_cli_proxy.protocols.openai_chat.wire import DONE, WireDelta, decode_a
 class StreamTap:
     """Looks at each frame of a stream that is passed on as it is."""
 
-    __slots__ = ("_ended", "_failing_words", "_judge", "_seen", "usage")
+    __slots__ = ("_choices", "_ended", "_failing_words", "_judge", "_seen", "usage")
 
-    def __init__(self, judge: Judge, failing_words: frozenset[str]) -> None:
+    def __init__(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> None:
         self._judge = judge
         self._failing_words = failing_words
+        self._choices = choices
         self._seen: set[int] = set()
         self._ended: set[int] = set()
         self.usage: Usage | None = None
 
     @property
     def is_finished(self) -> bool:
-        return bool(self._ended) and self._seen == self._ended
+        return len(self._ended) >= self._choices and self._seen == self._ended
 
     def look(self, data: bytes) -> Seen:
         try:

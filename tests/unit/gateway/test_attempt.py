@@ -124,7 +124,9 @@ SECOND = piece("b").replace('"index":0', '"index":1')
 STOPPED = [piece("a"), piece("", "stop"), SECOND, piece("", "stop").replace('"index":0', '"index":1')]
 
 
-@pytest.mark.parametrize(("sent", "kind"), [(STOPPED[:2], "upstream_cut"), (STOPPED[:3], "upstream_cut"), (STOPPED, "")])
+@pytest.mark.parametrize(
+    ("sent", "kind"), [(STOPPED[:2], "upstream_cut"), (STOPPED[:3], "upstream_cut"), (STOPPED, "")]
+)
 async def test_f16_a_stream_without_the_second_answer_asked_for_is_cut(sent: list[str], kind: str) -> None:
     assert all('"index"' in event for event in sent)
     it = bench(FakeReply("".join(f"data: {event}\n\n" for event in sent).encode()))
