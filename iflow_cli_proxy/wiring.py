@@ -6,19 +6,22 @@ builds a new gateway and swaps it; connections, accounts in use and what upstrea
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from iflow_cli_proxy.config.live import Live
+from iflow_cli_proxy.config.load import read_toml
+from iflow_cli_proxy.config.safety import check_safe
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings, upstream_leaves
 from iflow_cli_proxy.core.clock import Clock, SystemClock
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
 from iflow_cli_proxy.gateway.deadline import Limits
@@ -29,7 +32,7 @@ from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.protocols import CODECS
-from iflow_cli_proxy.providers import IFLOW, Surroundings, build_provider, find_accounts, kind_of
+from iflow_cli_proxy.providers import IFLOW, Surroundings, build_provider, find_accounts, kind_of, sign_in_files
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.discovery import FileText, Finding
 from iflow_cli_proxy.providers.model_list import parse_models
@@ -83,25 +86,52 @@ class Services:
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
-        self.wired = self._wire(settings.current)
+        self._unused: list[Transport] = []
+        self._transports_are_used = asyncio.Lock()
+        """Held while upstreams are asked for their models, which is no request that a server counts."""
+        self._around = self._surroundings(settings.current)
+        self.wired = self._wire(settings.current, self._around)
         self.gateway = Live(self.wired.gateway)
         settings.subscribe(self._apply)
 
-    def checked(self, settings: Settings) -> Settings:
-        """`settings`, if everything they name can be built; changes nothing and may run in a thread.
+    def outside_files(self) -> tuple[Path, ...]:
+        """Files that hold no settings but belong to what is wired: model data and the sign-ins of other programs.
 
-        Raises:
-            ConfigError: a provider's kind, URL or certificate file is wrong.
+        Looks into a folder, so it is for a thread.
         """
-        around = self._surroundings(settings)
-        for name, table in _enabled(settings).items():
-            build_provider(name, table, around)
-            if table.ca_file:
-                tls_context(table.ca_file)
-        return settings
+        models_dir = self._paths.models_dir
+        own = (models_dir, *sorted(models_dir.glob("*.toml")))
+        return (*own, *sign_in_files(self._environ, self._home, sys.platform))
 
     async def list_upstream_models(self) -> dict[str, GatewayError | None]:
         """Ask every upstream for its list and merge what comes; by provider, what went wrong or None."""
+        async with self._transports_are_used:
+            outcome = await self._ask_all()
+        if None in outcome.values():
+            # Catalogues belong to a gateway and do not change under it.
+            self._put_in_force(self.settings.current, self._around)
+        return outcome
+
+    @property
+    def unused(self) -> tuple[Transport, ...]:
+        """Transports that the gateway in force does not use; requests that began under an earlier one still may."""
+        return tuple(self._unused)
+
+    async def close_unused(self, transports: Iterable[Transport]) -> None:
+        """Close some of `unused`; the caller knows that no request uses them any more."""
+        async with self._transports_are_used:
+            for transport in transports:
+                if transport in self._unused:
+                    await transport.aclose()
+                    self._unused.remove(transport)
+
+    async def aclose(self) -> None:
+        for transport in (*self._transports.values(), *self._unused):
+            await transport.aclose()
+        self._transports.clear()
+        self._unused.clear()
+
+    async def _ask_all(self) -> dict[str, GatewayError | None]:
         outcome: dict[str, GatewayError | None] = {}
         for name, upstream in self.wired.gateway.upstreams.items():
             account = next((account for account in self.wired.accounts if account.provider == name), None)
@@ -114,21 +144,24 @@ class Services:
                 continue
             self._listed[name] = models
             outcome[name] = None
-        if None in outcome.values():
-            self._apply(self.settings.current)  # catalogues belong to a gateway and do not change under it
         return outcome
 
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
-        self._transports.clear()
-
     def _apply(self, settings: Settings) -> None:
-        self.wired = self._wire(settings)
+        self._put_in_force(settings, self._surroundings(settings))
+
+    def _put_in_force(self, settings: Settings, around: Surroundings) -> None:
+        self.wired = self._wire(settings, around)
+        self._around = around
+        self._set_unused_aside()
         self.gateway.replace(self.wired.gateway)
 
-    def _wire(self, settings: Settings) -> Wired:
-        around = self._surroundings(settings)
+    def _set_unused_aside(self) -> None:
+        used = {id(upstream.transport) for upstream in self.wired.gateway.upstreams.values()}
+        for options, transport in tuple(self._transports.items()):
+            if id(transport) not in used:
+                self._unused.append(self._transports.pop(options))
+
+    def _wire(self, settings: Settings, around: Surroundings) -> Wired:
         tables = _enabled(settings)
         upstreams: dict[str, Upstream] = {}
         accounts: list[Account] = []
@@ -138,7 +171,9 @@ class Services:
             findings += found.findings
             if name not in settings.providers and not found.accounts:
                 continue  # iFlow, which is looked for although nobody named it
-            provider = self._provider(name, table, around)
+            # A sign-in may lead elsewhere; whose service that is, the provider must know.
+            elsewhere = next((account.base_url for account in found.accounts if account.base_url), table.base_url)
+            provider = self._provider(name, replace(table, base_url=elsewhere), around)
             accounts += found.accounts
             upstreams[name] = Upstream(
                 provider=provider,
@@ -178,16 +213,8 @@ class Services:
         return known[1]
 
     def _surroundings(self, settings: Settings) -> Surroundings:
-        models_dir = self._paths.models_dir
-        return Surroundings(
-            clock=self.clock,
-            entropy=self.entropy,
-            environ=self._environ,
-            read=_read_foreign,
-            home=self._home,
-            platform=sys.platform,
-            thinking=settings.reasoning.thinking,
-            model_files={path.stem: path.read_text("utf-8") for path in sorted(models_dir.glob("*.toml"))},
+        return surroundings(
+            settings, self._paths, self._environ, clock=self.clock, entropy=self.entropy, home=self._home
         )
 
     def _transport(self, table: ProviderSettings) -> Transport:
@@ -203,6 +230,63 @@ class Services:
         if options not in self._transports:
             self._transports[options] = open_transport(options)
         return self._transports[options]
+
+
+def surroundings(
+    settings: Settings,
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    clock: Clock,
+    entropy: Entropy,
+    home: Path,
+) -> Surroundings:
+    """What providers are given of this machine. Raises ConfigError when model data of the person cannot be read."""
+    return Surroundings(
+        clock=clock,
+        entropy=entropy,
+        environ=environ,
+        read=_read_foreign,
+        home=home,
+        platform=sys.platform,
+        thinking=settings.reasoning.thinking,
+        model_files={path.stem: read_toml(path) for path in sorted(paths.models_dir.glob("*.toml"))},
+    )
+
+
+def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Settings:
+    """The same settings, if a gateway could serve with them; opens nothing and may run in a thread.
+
+    Raises:
+        ConfigError: they are unsafe, or something they name is not there or cannot be built.
+    """
+    check_safe(settings)
+    around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
+    tables = _enabled(settings)
+    for name, table in tables.items():
+        build_provider(name, table, around)
+        _check_authorities(name, table, settings.upstream)
+    _rules(settings)
+    named = settings.routing.default_provider
+    if named and named.lower() not in tables:
+        raise ConfigError(
+            f"There is no enabled provider called {named!r}.",
+            param="routing.default_provider",
+            hint=f"choose one of {', '.join(tables)}" if tables else f"write a table [providers.{named}]",
+        )
+    return settings
+
+
+def _check_authorities(name: str, table: ProviderSettings, shared: UpstreamSettings) -> None:
+    if not table.ca_file:
+        return
+    try:
+        tls_context(table.ca_file)
+    except ConfigError as error:
+        setting = "upstream.ca_file" if table.ca_file == shared.ca_file else f"providers.{name}.ca_file"
+        raise ConfigError(
+            f"The certificate bundle in {setting} cannot be used.", param=setting, hint=error.hint
+        ) from error
 
 
 def _enabled(settings: Settings) -> dict[str, ProviderSettings]:
@@ -261,10 +345,3 @@ def _read_foreign(path: Path) -> FileText | None:
             return FileText(data=data, modified_at=os.fstat(file.fileno()).st_mtime)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def default_upstream(wired: Wired) -> str:
-    """Name of the provider that answers for models nobody lists, empty when there is none."""
-    named = wired.settings.routing.default_provider.lower()
-    names: Iterable[str] = wired.gateway.upstreams
-    return named if named in wired.gateway.upstreams else next(iter(names), "")

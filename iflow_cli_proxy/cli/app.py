@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from iflow_cli_proxy.cli import chat, completion, config, models, serve, version
-from iflow_cli_proxy.cli.output import ExitCode, report
+from iflow_cli_proxy.cli.output import ExitCode, is_unwritable, report, report_unwritable
 from iflow_cli_proxy.cli.session import RootConfigOption, Session
 
 app = typer.Typer(
@@ -52,6 +52,10 @@ def main(args: Sequence[str] | None = None) -> None:
         app(args)
     except GatewayError as error:
         sys.exit(report(error))
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+        sys.exit(report_unwritable(error))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
 

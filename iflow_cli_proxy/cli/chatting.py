@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+import typer
+from rich.text import Text
 
-from iflow_cli_proxy.cli.output import console, print_text, say
+from iflow_cli_proxy.cli.output import console, print_text, printable, say
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.config import checks
 from iflow_cli_proxy.config.schema import Settings
+from iflow_cli_proxy.config.variables import CLIENT_KEY_VARIABLE
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import ConfigError, GatewayError, Unreachable
+from iflow_cli_proxy.core.errors import (
+    ConfigError,
+    ConnectionLost,
+    CutOff,
+    GatewayError,
+    Malformed,
+    Unauthenticated,
+    Unreachable,
+)
 from iflow_cli_proxy.core.events import Delta, Event, Failed, PartKind, PartStarted, UsageReported
 from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.core.stage import Chain
 from iflow_cli_proxy.protocols import CODECS
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=5)
+_CALLED_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where to call a gateway that listens on every address of a family."""
+_NO_CONNECTION: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +51,7 @@ class _Printer:
         self.usage: dict[str, int] = {}
         self._kinds: dict[int, PartKind] = {}
         self._shows_thinking = shows_thinking
-        self._has_printed = False
+        self._last = ""
         self._is_quiet = is_quiet
         self._console = console()
 
@@ -61,12 +75,19 @@ class _Printer:
     def _print(self, kind: PartKind, text: str) -> None:
         if self._is_quiet or (kind is PartKind.REASONING and not self._shows_thinking):
             return
-        if text == "\n\n" and not self._has_printed:
+        if text == "\n\n" and not self._last:
             return
-        self._has_printed = True
-        style = "dim italic" if kind is PartKind.REASONING else None
-        self._console.print(text, style=style, end="", markup=False, highlight=False, soft_wrap=True)
-        sys.stdout.flush()
+        text = printable(text.replace("\r", ""))
+        self._last = text or self._last
+        if kind is PartKind.REASONING:
+            self._console.print(Text(text, "dim italic"), end="", soft_wrap=True)
+        else:
+            typer.echo(text, nl=False)  # rich would replace tabs
+
+    def end_line(self) -> None:
+        """What is said next begins at the left edge."""
+        if self._last and not self._last.endswith("\n"):
+            print_text("")
 
 
 async def ask_gateway(session: Session, url: str, question: Question, *, is_quiet: bool) -> dict[str, Any]:
@@ -76,37 +97,70 @@ async def ask_gateway(session: Session, url: str, question: Question, *, is_quie
         GatewayError: nobody serves there, the gateway refused, or the answer broke off.
     """
     settings, _ = session.load()
-    base = (url or f"http://{settings.server.host}:{settings.server.port}").rstrip("/").removesuffix("/v1")
+    base = _base_url(settings, url)
     headers = _headers(settings, session)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as http:
         try:
             model = question.model or await _first_model(http, base)
             return await _ask(http, base, model, question, is_quiet=is_quiet)
-        except aiohttp.ClientError as error:
+        except _NO_CONNECTION as error:
             raise Unreachable(
                 f"No gateway answers at {base}.", hint="start one with `iflow2api serve`, or name it with --url"
             ) from error
+        except aiohttp.ClientConnectionError as error:
+            raise ConnectionLost(
+                f"The connection to {base} ended before there was an answer.", hint="see the gateway's log"
+            ) from error
+        except aiohttp.ClientError as error:
+            raise Malformed(
+                f"What listens at {base} did not answer as a gateway does.", hint="name the gateway with --url"
+            ) from error
+
+
+def _base_url(settings: Settings, url: str) -> str:
+    if not url:
+        host = settings.server.host.strip("[]")
+        host = _CALLED_AS.get(host, host)
+        return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
+    if checks.http_url_or_empty(url):
+        # Not completed by guessing: a key goes with the question, and http:// would send it in the open.
+        raise ConfigError(
+            "--url takes a URL that begins with http:// or https://.",
+            hint=f"iflow2api chat --url http://{'127.0.0.1:28000' if '://' in url else url}",
+            param="--url",
+        )
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def _headers(settings: Settings, session: Session) -> dict[str, str]:
-    keys = settings.auth.client_keys
-    key = keys[0].reveal() if keys else session.environ.get("OPENAI_API_KEY", "any")
+    """The key meant for this call counts more than those of the file, which may be another gateway's."""
+    named = session.environ.get(CLIENT_KEY_VARIABLE, "").partition(",")[0].strip()
+    known = [key.reveal() for key in settings.auth.client_keys]
+    key = named or next(iter(known), "") or session.environ.get("OPENAI_API_KEY", "any")
     return {"authorization": f"Bearer {key}"}
 
 
 async def _first_model(http: aiohttp.ClientSession, base: str) -> str:
     async with http.get(f"{base}/v1/models") as response:
-        body = jsonx.decode(await response.read())
+        text = await response.read()
+    if response.status != 200:
+        raise _refused(response.status, text)
+    try:
+        body = jsonx.decode(text)
+    except jsonx.JsonError as error:
+        raise Malformed(
+            f"What listens at {base} is no gateway: its list of models is not JSON.", hint="name the gateway with --url"
+        ) from error
     rows = body.get("data") if isinstance(body, dict) else None
-    if not rows:
-        raise ConfigError("The gateway lists no models.", hint="name one with -m", param="--model")
-    return str(rows[0]["id"])
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and isinstance(row.get("id"), str):
+            return str(row["id"])
+    raise ConfigError("The gateway lists no models.", hint="name one with -m", param="--model")
 
 
 async def _ask(
     http: aiohttp.ClientSession, base: str, model: str, question: Question, *, is_quiet: bool
 ) -> dict[str, Any]:
-    codec = CODECS["openai_chat"]
     messages = [{"role": "system", "content": question.system}] if question.system else []
     messages.append({"role": "user", "content": question.prompt})
     body = {"model": model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
@@ -114,23 +168,38 @@ async def _ask(
     async with http.post(f"{base}/v1/chat/completions", json=body) as response:
         if response.status != 200:
             raise _refused(response.status, await response.read())
-        stage = Chain(Framer(), codec.stream_decoder(lambda found: codec.decode_error(found), frozenset()))
-        async for chunk in response.content.iter_any():
-            for event in stage.feed(chunk):
-                printer.show(event)
-        for event in stage.close():
-            printer.show(event)
-    if not is_quiet:
-        print_text("")
-        if printer.usage:
-            say(f"{model}: {printer.usage['prompt_tokens']} + {printer.usage['completion_tokens']} tokens", "dim")
+        try:
+            await _read(response, printer)
+        finally:
+            printer.end_line()
+    if printer.usage and not is_quiet:
+        say(f"{model}: {printer.usage['prompt_tokens']} + {printer.usage['completion_tokens']} tokens", "dim")
     answer = {kind.value: "".join(texts) for kind, texts in printer.texts.items() if texts}
     return {"model": model, **answer, "usage": printer.usage}
 
 
+async def _read(response: aiohttp.ClientResponse, printer: _Printer) -> None:
+    codec = CODECS["openai_chat"]
+    stage = Chain(Framer(), codec.stream_decoder(lambda found: codec.decode_error(found), frozenset()))
+    try:
+        async for chunk in response.content.iter_any():
+            for event in stage.feed(chunk):
+                printer.show(event)
+    except aiohttp.ClientError as error:
+        raise CutOff(
+            "The answer broke off: the connection to the gateway ended.", hint="see the gateway's log, then ask again"
+        ) from error
+    for event in stage.close():
+        printer.show(event)
+
+
 def _refused(status: int, body: bytes) -> GatewayError:
+    """The gateway's own words, if it has any."""
     try:
         error = CODECS["openai_chat"].decode_error(jsonx.decode(body))
     except jsonx.JsonError:
         error = None
-    return error or GatewayError(f"The gateway answered with status {status}.")
+    error = error or GatewayError(f"The gateway answered with status {status}.")
+    if isinstance(error, Unauthenticated):
+        error.hint = f"put a client key of this gateway into {CLIENT_KEY_VARIABLE}"
+    return error

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
-from iflow_cli_proxy.cli.output import ExitCode, ask, print_json, print_table, print_text, say
-from iflow_cli_proxy.cli.session import ConfigOption, JsonOption, session
+from iflow_cli_proxy.cli.output import ExitCode, ask, print_json, print_table, print_text, report, say
+from iflow_cli_proxy.cli.session import ConfigOption, JsonOption, Session, session
 
 if TYPE_CHECKING:
     from iflow_cli_proxy.config.leaf import LeafSpec
     from iflow_cli_proxy.config.leaf import Path as Name
-    from iflow_cli_proxy.config.origin import Origin
+    from iflow_cli_proxy.config.origin import Origin, Problem
+    from iflow_cli_proxy.config.schema import Settings
+    from iflow_cli_proxy.core.errors import ConfigError
+
+_UNSAVED: Final = " (not saved)"
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings and change them.")
 
@@ -106,6 +111,8 @@ def show(
     rows = [[dotted(entry.path), toml_value(entry.value), str(origins.of(entry.path))] for entry in listed]
     width = 3 if show_origins else 2
     print_table(["setting", "value", "from"][:width], [row[:width] for row in rows])
+    idle = dict.fromkeys(dotted(entry.path) for entry in listed if not entry.spec.note.is_in_effect)
+    say(f"Not in effect yet: {', '.join(idle)}.", "dim")
 
 
 @app.command()
@@ -145,7 +152,8 @@ def set_value(
     from iflow_cli_proxy.config import values
     from iflow_cli_proxy.config.load import ConfigText, load, read_text
     from iflow_cli_proxy.config.names import find_leaf, type_of_entry
-    from iflow_cli_proxy.config.origin import dotted
+    from iflow_cli_proxy.config.origin import InvalidConfig, dotted
+    from iflow_cli_proxy.core.errors import ConfigError
     from iflow_cli_proxy.state.overrides import set_override
 
     opened = session(ctx, config)
@@ -153,16 +161,23 @@ def set_value(
     found, spec = find_leaf(name)
     text = _text_for(found, spec, value)
     raw = values.from_text(type_of_entry(found, spec), text)
-    _refuse_mismatch(found, spec, raw)
 
     def check(new_text: str) -> None:
-        load(
+        settings, _ = load(
             config=read_text(paths.config_file, is_required=opened.config_file is not None),
-            overrides=ConfigText(f"{paths.overrides_file} (not saved)", new_text),
+            overrides=ConfigText(f"{paths.overrides_file}{_UNSAVED}", new_text),
             environ=opened.environ,
         )
+        _refuse_no_start(settings, opened)
 
-    set_override(paths.overrides_file, found, raw, check=check)
+    try:
+        _refuse_mismatch(found, spec, raw)
+        set_override(paths.overrides_file, found, raw, check=check)
+    except ConfigError as error:
+        if isinstance(error, InvalidConfig) and not any(_UNSAVED in problem.place for problem in error.problems):
+            raise  # not the new value: another source was wrong before
+        report(error)
+        raise typer.Exit(ExitCode.USAGE) from None
     origins = opened.load()[1].under(found)
     if as_json:
         print_json(
@@ -177,20 +192,31 @@ def validate(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOptio
     """Check the files and the environment, and report every mistake at once."""
     import dataclasses
 
-    from iflow_cli_proxy.config.origin import InvalidConfig
+    from iflow_cli_proxy.core.errors import ConfigError
+    from iflow_cli_proxy.wiring import checked
 
     opened = session(ctx, config)
     try:
-        opened.load()
-    except InvalidConfig as error:
+        settings, _ = opened.load()
+        checked(settings, opened.paths(), opened.environ)
+    except ConfigError as error:
         if as_json:
-            print_json({"valid": False, "problems": [dataclasses.asdict(problem) for problem in error.problems]})
+            print_json({"valid": False, "problems": [dataclasses.asdict(problem) for problem in _problems(error)]})
             raise typer.Exit(ExitCode.FAILED) from None
         raise
     if as_json:
         print_json({"valid": True, "problems": []})
     else:
         say(f"{opened.paths().config_file} and all other sources are fine.")
+
+
+def _problems(error: ConfigError) -> Sequence[Problem]:
+    """Each mistake; what only shows when everything is put together is one, and stands in no single place."""
+    from iflow_cli_proxy.config.origin import InvalidConfig, Problem
+
+    if isinstance(error, InvalidConfig):
+        return error.problems
+    return [Problem(name=error.param or "", place="", message=error.message, hint=error.hint)]
 
 
 def _value_at(tree: Any, name: Name) -> Any:
@@ -240,6 +266,21 @@ def _refuse_mismatch(name: Name, spec: LeafSpec, raw: object) -> None:
             hint=f"iflow2api config get {dotted(name)} shows the value in force",
             param=dotted(name),
         ) from None
+
+
+def _refuse_no_start(settings: Settings, opened: Session) -> None:
+    """What `serve` refuses is not written down either."""
+    from iflow_cli_proxy.core.errors import ConfigError
+    from iflow_cli_proxy.wiring import checked
+
+    try:
+        checked(settings, opened.paths(), opened.environ)
+    except ConfigError as error:
+        raise ConfigError(
+            f"The gateway would not start with this, so nothing was changed. {error.message}",
+            hint=error.hint,
+            param=error.param,
+        ) from error
 
 
 def _say_what_follows(name: Name, origins: list[Origin]) -> None:

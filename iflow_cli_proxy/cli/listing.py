@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from iflow_cli_proxy.cli.output import ExitCode
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
@@ -23,10 +24,33 @@ class ModelRow:
     thinking: str
 
 
-async def find_models(
-    session: Session, provider: str, upstream: str, *, asks_upstreams: bool
-) -> tuple[list[ModelRow], list[str]]:
-    """The rows, and a sentence for each upstream that could not be asked. Raises ConfigError."""
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why one provider's own list is missing."""
+
+    provider: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What is known, and what could not be found out."""
+
+    rows: list[ModelRow]
+    problems: list[Problem]
+    asked: int
+    """How many upstreams were asked."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if not self.problems:
+            return ExitCode.OK
+        return ExitCode.FAILED if len(self.problems) == self.asked else ExitCode.PARTLY_FAILED
+
+
+async def find_models(session: Session, provider: str, upstream: str, *, asks_upstreams: bool) -> Listing:
+    """The models of one provider, or of all when none is named. Raises ConfigError."""
     settings, _ = session.load()
     if upstream:
         settings = with_upstream(settings, upstream, session.environ.get("IFLOW2API_UPSTREAM_API_KEY", ""))
@@ -38,7 +62,12 @@ async def find_models(
                 f"There is no provider called {provider!r}.", param="--provider", hint=f"known: {', '.join(known)}"
             )
         outcome = await services.list_upstream_models() if asks_upstreams else {}
-        problems = [f"{name}: {error.message}" for name, error in outcome.items() if error is not None]
+        asked = {name: error for name, error in outcome.items() if provider in ("", name)}
+        problems = [
+            Problem(provider=name, message=error.message, hint=error.hint)
+            for name, error in asked.items()
+            if error is not None
+        ]
         rows = [
             ModelRow(
                 id=model.id,
@@ -48,10 +77,10 @@ async def find_models(
                 vision=model.has_vision,
                 thinking=model.thinking,
             )
-            for name, one in known.items()
-            if not provider or name == provider
+            for name, one in services.wired.gateway.upstreams.items()
+            if provider in ("", name)
             for model in one.provider.catalog.listed()
         ]
-        return rows, problems
+        return Listing(rows=rows, problems=problems, asked=len(asked))
     finally:
         await services.aclose()

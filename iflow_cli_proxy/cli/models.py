@@ -24,22 +24,28 @@ def models(
     from iflow_cli_proxy.cli.listing import find_models
     from iflow_cli_proxy.cli.output import print_json, print_table, say
 
-    rows, problems = asyncio.run(find_models(session(ctx, config), provider, upstream, asks_upstreams=live))
+    found = asyncio.run(find_models(session(ctx, config), provider, upstream, asks_upstreams=live))
     if as_json:
-        print_json({"models": [asdict(row) for row in rows]})
-    elif rows:
+        print_json(
+            {"models": [asdict(row) for row in found.rows], "problems": [asdict(problem) for problem in found.problems]}
+        )
+    elif found.rows:
         print_table(
             ("model", "provider", "context", "output", "vision", "thinking"),
             [
                 (row.id, row.provider, _count(row.context_window), _count(row.max_output_tokens),
                  "yes" if row.vision else "", "" if row.thinking == "no" else row.thinking)
-                for row in rows
+                for row in found.rows
             ],
+            spare=5,
         )  # fmt: skip
     else:
         say("No models are known. Try `--live`, or `iflow2api serve --demo`.")
-    for problem in problems:
-        say(problem, "yellow")
+    for problem in found.problems:
+        say(f"{problem.provider}: {problem.message}", "yellow")
+        if problem.hint:
+            say(f"Hint: {problem.hint}", "cyan")
+    raise typer.Exit(found.exit_code)
 
 
 def _count(tokens: int) -> str:

@@ -5,8 +5,12 @@ Knows tables, JSON and how an error is told to a person. Refuses to know any com
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from iflow_cli_proxy.core.errors import GatewayError
 
 _GAP: Final = "  "
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends only Unicode knows, and what turns the direction of writing."""
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class ExitCode(IntEnum):
@@ -43,22 +50,29 @@ def print_json(value: Any) -> None:
     typer.echo(jsonx.encode(value))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows under headings; on a pipe without lines, styles and cuts."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, spare: int = 0) -> None:
+    """Rows under headings; on a pipe without styles and cuts.
+
+    On a screen that is too narrow, as many as `spare` columns at the end are left out before anything is folded.
+    """
     clean = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         typer.echo(_aligned([list(columns), *clean]))
         return
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
+    screen = console()
+    widths = _widths([columns, *clean])
+    for _ in range(spare):
+        if sum(widths) + len(_GAP) * (len(widths) - 1) > screen.width:
+            widths.pop()
+    table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
+    for column in columns[: len(widths)]:
         table.add_column(column, overflow="fold")
     for row in clean:
-        table.add_row(*map(Text, row))
-    console().print(table)
+        table.add_row(*map(Text, row[: len(widths)]))
+    screen.print(table)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -76,7 +90,12 @@ def say(text: str, style: str = "") -> None:
 
 
 def ask(question: str, *, is_secret: bool = False) -> str:
-    """Ask the person at the terminal; a secret is not shown while typed. Leaving the question is an interrupt."""
+    """Ask the person at the terminal; a secret is not shown while typed. Leaving the question is an interrupt.
+
+    A secret from a pipe is one line of it, taken without a word.
+    """
+    if is_secret and not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
     try:
         return str(typer.prompt(question, hide_input=is_secret, err=True))
     except typer.Abort:
@@ -93,6 +112,22 @@ def report(error: GatewayError) -> ExitCode:
     return exit_code_of(error)
 
 
+def is_unwritable(error: OSError) -> bool:
+    """Whether this is a stream of ours that takes no more, such as a file on a full disk."""
+    return error.errno in _UNWRITABLE and error.filename is None
+
+
+def report_unwritable(error: OSError) -> ExitCode:
+    """Tell that the output is not complete, and let nobody try again with what is still held back."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    with suppress(OSError):
+        say(f"Error: The output could not be written: {error.strerror}.", "red")
+    return ExitCode.FAILED
+
+
 def exit_code_of(error: GatewayError) -> ExitCode:
     from iflow_cli_proxy.core.errors import ConfigError, CredentialError
 
@@ -107,10 +142,14 @@ def exit_code_of(error: GatewayError) -> ExitCode:
 
 def printable(text: str) -> str:
     """Text from elsewhere without the control characters that could steer a terminal (RELIABILITY I44)."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = _widths(rows)
     lines = (_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]

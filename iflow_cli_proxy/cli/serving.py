@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from rich.panel import Panel
@@ -18,25 +20,29 @@ from iflow_cli_proxy.cli.output import console, say
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
+from iflow_cli_proxy.config.merge import flag_of
+from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, upstream_leaves
+from iflow_cli_proxy.config.variables import CLIENT_KEY_VARIABLE
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
-from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.demo.run import start_demo
+from iflow_cli_proxy.core.secret import Secret, mask_url
+from iflow_cli_proxy.demo.run import DELAY_S, start_demo
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.memory import settle_memory
-from iflow_cli_proxy.server.middleware.client_auth import are_keys_required, is_loopback
 from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
-from iflow_cli_proxy.wiring import Services, Wired
+from iflow_cli_proxy.wiring import Services, Wired, checked
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
 _MODELS_SHOWN: Final = 6
-_SHORTEST_KEY: Final = 12
+_FIRST_LIST_WITHIN_S: Final = 0.3
+_KEY_TO_FILL_IN: Final = "YOUR_CLIENT_KEY"
+_DEMO_DELAY_VARIABLE: Final = "IFLOW2API_DEMO_DELAY_MS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,29 +64,48 @@ async def run_plan(plan: ServePlan) -> None:
     async with AsyncExitStack() as stack:
         demo: ProviderSettings | None = None
         if plan.is_demo:
-            upstream = await start_demo()
+            upstream = await start_demo(delay_s=_demo_delay_s(plan.session.environ))
             stack.push_async_callback(upstream.aclose)
             demo = ProviderSettings(kind="iflow", base_url=upstream.url, api_key=Secret(upstream.key))
 
-        def build() -> Settings:
-            return _settings(plan, demo)
+        paths = plan.session.paths()
+        environ = {} if plan.is_demo else plan.session.environ
 
-        live = Live(build())
-        _check_safe(live.current)
+        def build() -> Settings:
+            return checked(_settings(plan, demo), paths, environ)
+
+        live = Live(_named_as_typed(build, plan.flags))
         log = start_logging(live.current.logging)
         stack.callback(stop_logging, log)
         live.subscribe(lambda settings: set_level(settings.logging))
-        paths = plan.session.paths()
-        services = Services(live, paths, {} if plan.is_demo else plan.session.environ)
+        services = Services(live, paths, environ)
         files = (paths.config_file, paths.overrides_file)
-        watch = ReloadWatch(live, files, lambda: services.checked(build()), report=report_reload)
+        watch = ReloadWatch(live, files, build, report=report_reload, beside=services.outside_files)
 
         async def on_ready(server: Server, listener: Listener) -> None:
-            _announce(plan, services.wired, listener)
+            await _announce(plan, services, listener)
             settle_memory()
 
         raise_descriptor_limit()
         await run_server(services, watch=watch, on_ready=on_ready)
+
+
+def _demo_delay_s(environ: Mapping[str, str]) -> float:
+    """Between two words of the demo; IFLOW2API_DEMO_DELAY_MS is for tests, which do not want to watch them arrive."""
+    text = environ.get(_DEMO_DELAY_VARIABLE, "")
+    if text and not text.isdecimal():
+        raise ConfigError(f"{_DEMO_DELAY_VARIABLE} takes a whole number of milliseconds.", param=_DEMO_DELAY_VARIABLE)
+    return int(text) / 1000 if text else DELAY_S
+
+
+def _named_as_typed(build: Callable[[], Settings], flags: Mapping[str, object]) -> Settings:
+    """What `build` makes; its complaint about a setting that came from a flag is one about the flag."""
+    try:
+        return build()
+    except ConfigError as error:
+        if error.param and flags.get(error.param) is not None:
+            error.param = flag_of(tuple(error.param.split(".")))
+        raise
 
 
 def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
@@ -97,56 +122,47 @@ def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
     return replace(settings, routing=routing, providers={"demo": provider})
 
 
-def _check_safe(settings: Settings) -> None:
-    """Refuse what would be unsafe or is not there yet, with the way out."""
-    if settings.server.workers > 1:
-        raise ConfigError(
-            "More than one worker needs Redis for the shared state, which this version does not have yet.",
-            param="server.workers",
-            hint="leave server.workers at 1",
-        )
-    keys = settings.auth.client_keys
-    if not is_loopback(settings.server.host) and any(len(key.reveal()) < _SHORTEST_KEY for key in keys):
-        raise ConfigError(
-            f"A client key of fewer than {_SHORTEST_KEY} characters can be guessed.",
-            param="auth.client_keys",
-            hint="choose a long random word, for instance from `openssl rand -hex 24`",
-        )
-    if are_keys_required(settings) and not keys:
-        raise ConfigError(
-            f"Serving on {settings.server.host} without client keys would let anyone use your accounts.",
-            param="auth.client_keys",
-            hint="set IFLOW2API_CLIENT_KEY to a long random word, or listen on 127.0.0.1",
-        )
-
-
-def _announce(plan: ServePlan, wired: Wired, listener: Listener) -> None:
+async def _announce(plan: ServePlan, services: Services, listener: Listener) -> None:
     """Everything a person or a program waits for, once connections are accepted."""
+    wired = services.wired
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
     for name, upstream in wired.gateway.upstreams.items():
         if upstream.provider.hint_when_gone:
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
-    # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
-    with suppress(OSError, SystemExit):
-        _show(plan, wired, listener)
+    is_complete = plan.is_quiet or bool(_model_names(wired))
+    if is_complete:
+        _show(plan, wired, listener)  # first, for whoever waits for the file may read what was printed
     if plan.ready_file is not None:
-        # Last, for whoever waits for it may read what was printed.
         ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
         write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
+    if not is_complete:
+        await _first_list(services)
+        _show(plan, services.wired, listener)
     if plan.opens_page:
         webbrowser.open(f"{listener.urls[0]}/v1/models")
 
 
+async def _first_list(services: Services) -> None:
+    """Until an upstream has said what it serves, but not for long: the gateway serves already."""
+    came = asyncio.Event()
+    forget = services.gateway.subscribe(lambda _: came.set())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(came.wait(), _FIRST_LIST_WITHIN_S)
+    forget()
+
+
 def _show(plan: ServePlan, wired: Wired, listener: Listener) -> None:
-    if plan.is_quiet:
-        say(f"iflow2api serves {listener.urls[0]}")
-        return
-    screen = console(stderr=True)
-    screen.print(Panel(_facts(wired, listener), title="iflow2api", title_align="left", expand=False))
-    # Outside the frame and never wrapped: these are made to be copied.
-    for line in _to_copy(wired, listener):
-        screen.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
+    # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
+    with suppress(OSError, SystemExit):
+        if plan.is_quiet:
+            say(f"iflow2api serves {listener.urls[0]}")
+            return
+        screen = console(stderr=True)
+        screen.print(Panel(_facts(wired, listener), title="iflow2api", title_align="left", expand=False))
+        # Outside the frame and never wrapped: these are made to be copied.
+        for line in _to_copy(wired, listener, plan.session.environ):
+            say(line, "green")
 
 
 def _facts(wired: Wired, listener: Listener) -> Table:
@@ -157,7 +173,7 @@ def _facts(wired: Wired, listener: Listener) -> Table:
         table.add_row("" if place else "serving", Text(f"{url}/v1", "cyan"))
     for account in wired.accounts:
         provider = wired.providers[account.provider]
-        where = account.base_url or provider.base_url or account.provider
+        where = mask_url(account.base_url or provider.base_url) or account.provider
         table.add_row("account", Text(f"{account.label} at {where}, {_key_origin(account)}"))
     if not wired.accounts:
         table.add_row("account", Text("none yet: start with --upstream URL or --demo", "yellow"))
@@ -171,17 +187,27 @@ def _facts(wired: Wired, listener: Listener) -> Table:
     return table
 
 
-def _to_copy(wired: Wired, listener: Listener) -> Iterator[str]:
+def _to_copy(wired: Wired, listener: Listener, environ: Mapping[str, str]) -> Iterator[str]:
     """Lines that work when they are pasted into a shell."""
-    url = listener.urls[0]
+    url = quote(f"{listener.urls[0]}/v1")
     needs_key = are_keys_required(wired.settings)
-    key = "$IFLOW2API_CLIENT_KEY" if needs_key else "any"
+    key = _key_to_copy(environ) if needs_key else "any"
+    if key == _KEY_TO_FILL_IN:
+        yield f"# {key} stands for one of these: iflow2api config get auth.client_keys --reveal"
     model = next(iter(_model_names(wired)), "MODEL")
     body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}], "stream": True}
     auth = f' -H "Authorization: Bearer {key}"' if needs_key else ""
-    yield f"export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key}"
-    shown = jsonx.encode(body).decode()
-    yield f"curl -N {url}/v1/chat/completions -H 'Content-Type: application/json'{auth} -d '{shown}'"
+    yield f"export OPENAI_BASE_URL={url} OPENAI_API_KEY={key}"
+    shown = quote(jsonx.encode(body).decode())
+    yield f"curl -N {url}/chat/completions -H 'Content-Type: application/json'{auth} -d {shown}"
+
+
+def _key_to_copy(environ: Mapping[str, str]) -> str:
+    """The key by its variable, never itself: what a screen shows is copied to places where no key belongs."""
+    keys = environ.get(CLIENT_KEY_VARIABLE, "")
+    if "," in keys:
+        return f"${{{CLIENT_KEY_VARIABLE}%%,*}}"
+    return f"${CLIENT_KEY_VARIABLE}" if keys else _KEY_TO_FILL_IN
 
 
 def _model_names(wired: Wired) -> list[str]:

@@ -40,7 +40,22 @@ def status_codes(value: Sequence[int]) -> str:
 
 
 def http_url_or_empty(value: str) -> str:
-    return "" if not value or _is_url(value, ("http", "https")) else "a URL such as http://127.0.0.1:9801/v1"
+    if value and not is_http_url(value):
+        return "a URL such as http://127.0.0.1:9801/v1"
+    return "a URL without user and password (the key belongs in api_key_env)" if has_userinfo(value) else ""
+
+
+def is_http_url(value: str) -> bool:
+    return _is_url(value, ("http", "https"))
+
+
+def has_userinfo(url: str) -> bool:
+    """True for `http://user:password@host`."""
+    return "@" in urlsplit(url).netloc
+
+
+def host(value: str) -> str:
+    return "" if value.strip() else "an address such as 127.0.0.1 or 0.0.0.0"
 
 
 def proxy_url(value: str) -> str:

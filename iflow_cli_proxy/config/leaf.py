@@ -32,6 +32,8 @@ class Note:
     high: float | None = None
     check: Check | None = None
     needs_restart: bool = False
+    is_in_effect: bool = True
+    """False for a setting that is read and checked but changes nothing yet; its help says so."""
     is_url: bool = False
     hides_values: bool = False
     """The values of the table may be secrets."""
@@ -47,17 +49,19 @@ def leaf(
     high: float | None = None,
     check: Check | None = None,
     needs_restart: bool = False,
+    is_in_effect: bool = True,
     is_url: bool = False,
     hides_values: bool = False,
     example: str = "",
 ) -> T:
     """Declare one setting: `port: int = leaf(28000, "Port to listen on.", low=0, high=65535)`."""
     note = Note(
-        help=help,
+        help=help if is_in_effect else f"{help.removesuffix('.')}; not in effect yet.",
         low=low,
         high=high,
         check=check,
         needs_restart=needs_restart,
+        is_in_effect=is_in_effect,
         is_url=is_url,
         hides_values=hides_values,
         example=example,

@@ -6,7 +6,7 @@ Knows which leaves a provider merely inherits, and leaves those out. Refuses to 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iflow_cli_proxy.config import values
@@ -46,6 +46,17 @@ def needs_restart(path: Path) -> bool:
     spec = spec_of(Settings).members.get(path[0])
     member = spec.members.get(path[1]) if isinstance(spec, TableSpec) and len(path) > 1 else None
     return isinstance(member, LeafSpec) and member.note.needs_restart
+
+
+def kept_until_restart(before: Settings, after: Settings) -> Settings:
+    """`after`, but for what only a new process obeys: that stays as in `before`, which the running one still is."""
+    tables: dict[str, Any] = {}
+    for name, spec in spec_of(Settings).members.items():
+        if isinstance(spec, TableSpec):
+            kept = {leaf: getattr(getattr(before, name), leaf) for leaf in spec.members if needs_restart((name, leaf))}
+            if kept:
+                tables[name] = replace(getattr(after, name), **kept)
+    return replace(after, **tables)
 
 
 def _tree(spec: TableSpec, table: Any, inherited: Mapping[str, Any], reveal: bool) -> dict[str, Any]:

@@ -1,26 +1,29 @@
 """The settings in force right now, and the watch that replaces them when a file changes.
 
-Knows when to look at the files and that a whole new tree replaces the old one or nothing does (RELIABILITY R10).
-Refuses to know how settings are read: it is handed a function that does.
+Knows when to look at the files, that a whole new tree replaces the old one or nothing does (RELIABILITY R10), and that
+what only a new process obeys waits for one. Refuses to know how settings are read: it is handed a function that does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from iflow_cli_proxy.config.listing import differences, needs_restart
+from iflow_cli_proxy.config.listing import differences, kept_until_restart, needs_restart
 from iflow_cli_proxy.config.origin import dotted
+from iflow_cli_proxy.config.safety import check_safe
 from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.core.errors import ConfigError
 
 T = TypeVar("T")
 Stamp: TypeAlias = tuple[int, int, int]
 """Time of change in ns, size, inode: two files that differ have different stamps."""
+
+Stamps: TypeAlias = Mapping[Path, Stamp | None]
 
 POLL_S: Final = 1.0
 
@@ -63,7 +66,7 @@ class Reload:
 
     changed: tuple[str, ...] = ()
     waiting_for_restart: tuple[str, ...] = ()
-    """Those of `changed` that only a new process obeys."""
+    """What the files say differently but only a new process obeys; the old values stay in force."""
     error: ConfigError | None = None
     """Why the old settings stay in force."""
 
@@ -71,7 +74,9 @@ class Reload:
 class ReloadWatch:
     """Takes up changed files; `reload()` is also what SIGHUP and the admin page call.
 
-    `build` runs in a thread, `report` and those who subscribed to `live` in the loop.
+    `build` and `beside` run in a thread, `report` and those who subscribed to `live` in the loop. `beside` names files
+    that hold no settings but belong to what is made of them; they may come and go. A reload always puts a tree in
+    force, equal or not, so that those files are read again too.
     """
 
     def __init__(
@@ -81,14 +86,17 @@ class ReloadWatch:
         build: Callable[[], Settings],
         *,
         report: Callable[[Reload], None],
+        beside: Callable[[], Iterable[Path]] = tuple,
         stat: Callable[[Path], os.stat_result] = os.stat,
     ) -> None:
         self._live = live
         self._paths = tuple(paths)
         self._build = build
         self._report = report
+        self._beside = beside
         self._stat = stat
         self._taken_up = self._seen = self._stamps()
+        self._present = self._existing()
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -116,23 +124,41 @@ class ReloadWatch:
         return done
 
     def _take_up(self, settings: Settings) -> Reload:
-        changed = differences(self._live.current, settings)
-        if changed:
-            self._live.replace(settings)
+        before = self._live.current
+        changed = differences(before, settings)
+        self._live.replace(kept_until_restart(before, settings))
         return Reload(
-            changed=tuple(map(dotted, changed)),
+            changed=tuple(dotted(path) for path in changed if not needs_restart(path)),
             waiting_for_restart=tuple(dotted(path) for path in changed if needs_restart(path)),
         )
 
-    def _read(self) -> tuple[tuple[Stamp | None, ...], Settings | ConfigError]:
+    def _read(self) -> tuple[Stamps, Settings | ConfigError]:
         stamps = self._stamps()
         try:
-            return stamps, self._build()
+            self._refuse_gone()
+            settings = self._build()
+            # The address stays the bound one whatever the files say, so it is that one which must be safe.
+            check_safe(kept_until_restart(self._live.current, settings))
         except ConfigError as error:
             return stamps, error
+        self._present = self._existing()
+        return stamps, settings
 
-    def _stamps(self) -> tuple[Stamp | None, ...]:
-        return tuple(self._stamp(path) for path in self._paths)
+    def _refuse_gone(self) -> None:
+        """A file that was there and is not any more is a mishap, not a wish for the defaults."""
+        gone = sorted(self._present - self._existing())
+        if gone:
+            raise ConfigError(
+                f"{gone[0]} is gone.",
+                hint="put it back, or restart the gateway to serve without it",
+                param=str(gone[0]),
+            )
+
+    def _existing(self) -> frozenset[Path]:
+        return frozenset(path for path in self._paths if self._stamp(path))
+
+    def _stamps(self) -> Stamps:
+        return {path: self._stamp(path) for path in (*self._paths, *self._beside())}
 
     def _stamp(self, path: Path) -> Stamp | None:
         try:

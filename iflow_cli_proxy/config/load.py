@@ -107,12 +107,18 @@ def with_upstream(settings: Settings, url: str, key: str = "") -> Settings:
     """The settings of `serve --upstream URL`: a provider of that name, answering for every model nobody lists.
 
     Raises:
-        ConfigError: the URL is not one.
+        ConfigError: the URL is not one, or carries a password.
     """
-    if not url or checks.http_url_or_empty(url):
+    if not checks.is_http_url(url):
         raise ConfigError(
             "--upstream takes a URL that begins with http:// or https://.",
             hint="iflow2api serve --upstream http://127.0.0.1:9801/v1",
+            param="--upstream",
+        )
+    if checks.has_userinfo(url):
+        raise ConfigError(
+            "--upstream takes a URL without user and password.",
+            hint="take them out and give the key with --ask-key or in IFLOW2API_UPSTREAM_API_KEY",
             param="--upstream",
         )
     known = settings.providers.get(UPSTREAM_NAME) or ProviderSettings(**upstream_leaves(settings.upstream))
@@ -128,6 +134,21 @@ def with_upstream(settings: Settings, url: str, key: str = "") -> Settings:
         routing=replace(settings.routing, default_provider=UPSTREAM_NAME),
         providers={**settings.providers, UPSTREAM_NAME: provider},
     )
+
+
+def read_toml(path: FilePath) -> str:
+    """The text of a file beside the configuration, which must be there and be TOML.
+
+    Raises:
+        InvalidConfig: it cannot be read, or is not TOML.
+    """
+    file = read_text(path, is_required=True)
+    text = file.text if file else ""
+    try:
+        tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidConfig([_not_toml(str(path), error)], hint="correct it, or move it away") from error
+    return text
 
 
 def _lay(merge: Merge, layer: Layer, file: ConfigText) -> None:

@@ -7,15 +7,24 @@ to know where the sources are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from iflow_cli_proxy.config import checks, values, variables
 from iflow_cli_proxy.config.leaf import LeafSpec, NamedSpec, Path, Spec, TableSpec, spec_of
 from iflow_cli_proxy.config.names import nearest_setting
-from iflow_cli_proxy.config.origin import InvalidConfig, Layer, Origin, Origins, Problem, dotted, nearest
+from iflow_cli_proxy.config.origin import InvalidConfig, Layer, Origin, Origins, Problem, dotted
 from iflow_cli_proxy.config.schema import Settings, upstream_leaves
 
 OriginOf: TypeAlias = Callable[[Path], Origin]
+
+
+_FLAGS: Final[Mapping[Path, str]] = {("logging", "level"): "--log-level"}
+"""Flags that are not called like the last piece of their setting's name."""
+
+
+def flag_of(path: Path) -> str:
+    """The flag of a setting that has one: --port for server.port."""
+    return _FLAGS.get(path) or f"--{path[-1].replace('_', '-')}"
 
 
 class Merge:
@@ -38,15 +47,13 @@ class Merge:
 
     def environment(self, environ: Mapping[str, str]) -> None:
         """Lay the `IFLOW2API_*` variables over it; an empty variable is as good as none."""
-        tables = tuple(f"{variables.PREFIX}{table.upper()}_" for table in self._root.members)
-        special = {variables.UPSTREAM_KEY_VARIABLE, variables.CLIENT_KEY_VARIABLE}
-        for variable in sorted(name for name, text in environ.items() if text and name not in special):
+        for variable in sorted(name for name, text in environ.items() if text and name not in variables.SPECIAL):
             if not variable.startswith(variables.PREFIX):
                 continue
             found = variables.setting_of(variable, self._root, self._names.get(("providers",), ()))
             if found is not None:
                 self._single(*found, environ[variable], Origin(Layer.ENVIRONMENT, variable))
-            elif variable.startswith(tables):
+            elif variables.is_misspelt(variable, self._root):
                 self._unknown_variable(variable)
         if keys := environ.get(variables.CLIENT_KEY_VARIABLE):
             self._more_client_keys(keys)
@@ -57,8 +64,7 @@ class Merge:
             if raw is None:
                 continue
             path = tuple(name.split("."))
-            origin = Origin(Layer.FLAG, f"--{path[-1].replace('_', '-')}")
-            self._single(path, self._root.at(path), raw, origin)
+            self._single(path, self._root.at(path), raw, Origin(Layer.FLAG, flag_of(path)))
 
     def result(self) -> tuple[Settings, Origins]:
         """The tree that came out.
@@ -133,7 +139,7 @@ class Merge:
     # --- complaining -----------------------------------------------------------------------------------------------
 
     def _unknown_variable(self, variable: str) -> None:
-        guess = nearest(variable, variables.all_variables(self._root))
+        guess = variables.meant_by(variable, self._root)
         self._problems.append(
             Problem(
                 name=variable,
@@ -144,6 +150,11 @@ class Merge:
         )
 
     def _wrong(self, path: Path, origin: Origin, message: str, hint: str = "") -> None:
+        if origin.layer is Layer.FLAG:
+            # A person who typed a flag knows it by that name, and its value stands in no file.
+            message = message.replace(dotted(path), origin.place, 1)
+            self._problems.append(Problem(name=origin.place, place="", message=message, hint=hint))
+            return
         self._problems.append(Problem(name=dotted(path), place=origin.place, message=message, hint=hint))
 
     # --- building --------------------------------------------------------------------------------------------------

@@ -84,9 +84,16 @@ class InvalidConfig(ConfigError):
         text = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} settings are wrong:", *lines])
         super().__init__(
             text,
-            hint=hint or "correct it, then `iflow2api config validate`",
+            hint=hint or _hint_for(self.problems),
             param=self.problems[0].name or None,
         )
+
+
+def _hint_for(problems: tuple[Problem, ...]) -> str:
+    """A file is corrected and checked again; a flag is just typed again."""
+    if all(problem.name.startswith("--") for problem in problems):
+        return "give it another value; `--help` lists the flags"
+    return "correct it, then `iflow2api config validate`"
 
 
 def dotted(path: Path) -> str:

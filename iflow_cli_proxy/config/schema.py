@@ -33,8 +33,9 @@ class ServerSettings:
     """Where the gateway listens and what it takes in."""
 
     host: str = leaf(
-        "127.0.0.1", "Address to listen on; any other than loopback asks for client keys.", needs_restart=True
-    )
+        "127.0.0.1", "Address to listen on; any other than loopback asks for client keys.", check=checks.host,
+        needs_restart=True,
+    )  # fmt: skip
     port: int = leaf(28000, "Port to listen on; 0 takes a free one.", low=0, high=65_535, needs_restart=True)
     workers: int = leaf(1, "Processes that share the address.", low=1, high=256, needs_restart=True)
     max_body_bytes: int = leaf(10_485_760, "Largest request body; larger ones get 413.", low=1024, high=1 << 31)
@@ -59,7 +60,9 @@ class AuthSettings:
     """Who may call the gateway."""
 
     required: KeysRequired = leaf("auto", "Ask for a client key; auto: on any address but loopback.")
-    accept_account_ids: bool = leaf(False, "Take an account's id for a client key, as iflow-go did.")
+    accept_account_ids: bool = leaf(
+        False, "Take an account's id for a client key, as iflow-go did.", is_in_effect=False
+    )
     client_keys: tuple[Secret, ...] = leaf(
         (), "Client keys in clear, for containers; IFLOW2API_CLIENT_KEY sets them, separated by commas.",
         check=checks.no_empty_items, example='["sk-my-own-key"]',
@@ -96,12 +99,13 @@ class UpstreamSettings:
 class RoutingSettings:
     """Which provider and account answer for a model."""
 
-    strategy: Strategy = leaf("least_busy", "How an account is picked.")
+    strategy: Strategy = leaf("least_busy", "How an account is picked.", is_in_effect=False)
     default_provider: str = leaf("", "Provider for models nobody lists; empty: the first enabled one.")
     unknown_models: UnknownModels = leaf("pass", "pass: to the default provider; reject: 404 at once.")
     fallbacks: Mapping[str, tuple[str, ...]] = leaf(
-        {}, "What to try next when a model fails.", example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }'
-    )
+        {}, "What to try next when a model fails.", is_in_effect=False,
+        example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }',
+    )  # fmt: skip
     queue_timeout_s: float = leaf(
         30.0, "Time a request waits for a free account, then 503.", low=_SHORTEST_S, high=_DAY_S
     )
@@ -112,8 +116,8 @@ class RoutingSettings:
 class ResilienceSettings:
     """When to try again and when to let an account rest."""
 
-    failure_threshold: int = leaf(3, "Failures in a row before an account rests.", low=1, high=1000)
-    cool_down_s: float = leaf(30.0, "How long it rests.", low=0, high=_DAY_S)
+    failure_threshold: int = leaf(3, "Failures in a row before an account rests.", low=1, high=1000, is_in_effect=False)
+    cool_down_s: float = leaf(30.0, "How long it rests.", low=0, high=_DAY_S, is_in_effect=False)
     retry_attempts: int = leaf(1, "Further tries on the same account.", low=0, high=10)
     max_attempts: int = leaf(3, "Tries for one request in all.", low=1, high=10)
     retry_backoff_ms: int = leaf(200, "Base of the random wait before a try on the same account.", low=0, high=60_000)
@@ -169,7 +173,7 @@ class ProviderSettings(UpstreamSettings):
     """A service to call. Where its table is silent on a leaf of [upstream], the value there holds."""
 
     kind: str = leaf(
-        "", "iflow, qwen, openai_compatible or a preset such as deepseek; empty: the table's name if it is one.",
+        "", "iflow, openai_compatible or a preset such as deepseek; empty: the table's name if it is one.",
         check=checks.name_or_empty, example='"openai_compatible"',
     )  # fmt: skip
     enabled: bool = leaf(True, "false: as if the table were not there.")
@@ -187,7 +191,9 @@ class ProviderSettings(UpstreamSettings):
         (), "Models it serves besides those it lists itself.", check=checks.no_empty_items, example='["glm-5"]'
     )
     concurrency: int = leaf(0, "Requests at one time on each account; 0: the provider's own limit.", low=0)
-    telemetry: bool = leaf(False, "iflow: send the vendor's client telemetry, with true values only.")
+    telemetry: bool = leaf(
+        False, "iflow: send the vendor's client telemetry, with true values only.", is_in_effect=False
+    )
 
     @property
     def header_set(self) -> HeaderSet:

@@ -6,16 +6,23 @@ Knows how a dotted name is spelled as `IFLOW2API_<TABLE>_<KEY>`. Refuses to know
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
 from iflow_cli_proxy.config.leaf import NamedSpec, Path, Spec, TableSpec
+from iflow_cli_proxy.config.origin import nearest
 
 PREFIX: Final = "IFLOW2API_"
 CLIENT_KEY_VARIABLE: Final = "IFLOW2API_CLIENT_KEY"
 """Client keys separated by commas, added to those of the files."""
 UPSTREAM_KEY_VARIABLE: Final = "IFLOW2API_UPSTREAM_API_KEY"
 """The key of `serve --upstream`; it looks like a leaf of [upstream] and is none."""
+SPECIAL: Final = frozenset({CLIENT_KEY_VARIABLE, UPSTREAM_KEY_VARIABLE, "IFLOW2API_HOME", "IFLOW2API_CONFIG"})
+"""Variables of ours that are no settings."""
+
+_MOST_TYPOS: Final = 2
+_ALIKE: Final = 0.8
 
 
 def variable_of(path: Path) -> str:
@@ -38,9 +45,34 @@ def setting_of(variable: str, root: TableSpec, names: Iterable[str] = ()) -> tup
     return None
 
 
-def all_variables(root: TableSpec) -> list[str]:
-    """Every variable whose name is known beforehand."""
-    return list(_fixed(root))
+def is_misspelt(variable: str, root: TableSpec) -> bool:
+    """True when a variable that stands for nothing was surely meant for us.
+
+    Other programs may use our prefix, so a name that resembles nothing of ours passes.
+    """
+    words = variable.removeprefix(PREFIX)
+    first = words.partition("_")[0].lower()
+    if any(distance(first, table) <= _MOST_TYPOS for table in root.members):
+        return True
+    known = [name.removeprefix(PREFIX) for name in (*_fixed(root), *SPECIAL)]
+    return bool(get_close_matches(words, known, n=1, cutoff=_ALIKE))
+
+
+def meant_by(variable: str, root: TableSpec) -> str:
+    """The variable a misspelt one was meant to be, or nothing when none is close."""
+    known = [name.removeprefix(PREFIX) for name in (*_fixed(root), *SPECIAL)]
+    near = nearest(variable.removeprefix(PREFIX), known)
+    return PREFIX + near if near else ""
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters must be put in, taken out or replaced to make one word of the other."""
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row = row, [at]
+        for place, wanted in enumerate(other):
+            row.append(min(before[place + 1] + 1, row[place] + 1, before[place] + (letter != wanted)))
+    return row[-1]
 
 
 @cache

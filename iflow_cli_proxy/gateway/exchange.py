@@ -121,7 +121,11 @@ class Gateway:
 
     async def _attempt(self, question: Question, route: Route, tries: Tries) -> Answer:
         deadline = question.deadline
-        lease = await self.turnstile.enter(route.provider, tries.failures, patience_s=deadline.remaining_s())
+        question.exchange.is_queued = True
+        try:
+            lease = await self.turnstile.enter(route.provider, tries.failures, patience_s=deadline.remaining_s())
+        finally:
+            question.exchange.is_queued = False
         deadline.restart()  # the time in the queue was not the upstream's
         tries.attempts += 1
         attempt = Attempt(

@@ -39,5 +39,7 @@ class Exchange:
     waited_s: float = 0.0
     """Time spent waiting for upstreams; the rest of the time until the first byte is ours."""
     bytes_out: int = 0
+    is_queued: bool = False
+    """It waits for an account: nothing of it is upstream, and the next word may be a refusal."""
     is_committed: bool = False
     """Something was sent to the client (a head, a ping): from here no attempt may be repeated."""

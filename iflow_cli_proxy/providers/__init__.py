@@ -68,6 +68,11 @@ def find_accounts(name: str, settings: ProviderSettings, around: Surroundings) -
     return _kind(name, settings).find_accounts(name, settings, around)
 
 
+def sign_in_files(environ: Mapping[str, str], home: Path | None, platform: str) -> tuple[Path, ...]:
+    """The files of other programs that accounts are found in, whether they are there or not."""
+    return credentials.files(environ, home, platform=platform)
+
+
 def kind_of(name: str, settings: ProviderSettings) -> str:
     """The kind of a table: stated, else its name if that is a kind, else any URL and key."""
     if settings.kind:

@@ -54,6 +54,13 @@ class Catalog:
         name = name.lower()
         return self._rows.get(name) or self._rows.get(self._aliases.get(name, ""))
 
+    def split(self, name: str) -> tuple[Model | None, str]:
+        """`name(high)` is the model `name` with a wish, unless the whole is a model's name: the model and `(high)`."""
+        if (model := self.find(name)) is not None:
+            return model, ""
+        bare, mark, wish = name.partition("(")
+        return self.find(bare), mark + wish
+
     def listed(self) -> tuple[Model, ...]:
         return tuple(model for model in self._rows.values() if not model.is_hidden)
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from iflow_cli_proxy.core.errors import NoAccountAvailable, UnknownModel
-from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.catalog import Catalog, Model
 
 _MOST_HOPS: Final = 8
 """Aliases of aliases are followed this far; more is a loop."""
@@ -27,6 +27,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What a name stands for; of an alias whose target no catalogue has, nothing is known but its name."""
+
+    provider: str
+    model: Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +77,18 @@ def resolve(asked: str, table: RoutingTable) -> tuple[Route, ...]:
     )
 
 
+def describe(asked: str, table: RoutingTable) -> Described | None:
+    """Who would answer for `asked`, and as what; None when nobody here knows the name, whether passed on or not."""
+    try:
+        route = resolve(asked, table)[0]
+    except (UnknownModel, NoAccountAvailable):
+        return None
+    model, _ = table.catalogs[route.provider].split(route.model)
+    if model is None and _through_aliases(asked, table.aliases) == asked:
+        return None
+    return Described(provider=route.provider, model=model or Model(id=asked))
+
+
 def _through_aliases(name: str, aliases: Mapping[str, str]) -> str:
     for _ in range(_MOST_HOPS):
         target = aliases.get(name) or next(
@@ -91,12 +110,11 @@ def _by_preference(table: RoutingTable) -> Iterable[tuple[str, Catalog]]:
 
 
 def _at(provider: str, name: str, catalog: Catalog) -> Route:
-    """`name(high)` is the model `name` with a wish; the wish stays for the provider to read."""
-    bare, mark, wish = name.partition("(")
-    model = catalog.find(bare)
+    """The wish in a name stays for the provider to read."""
+    model, wish = catalog.split(name)
     if model is None:
         return Route(provider=provider, model=name, is_listed=False)
-    return Route(provider=provider, model=model.id + mark + wish)
+    return Route(provider=provider, model=model.id + wish)
 
 
 def _suggestion(name: str, table: RoutingTable) -> str:

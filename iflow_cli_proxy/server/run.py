@@ -16,10 +16,13 @@ from aiohttp import web
 
 from iflow_cli_proxy.config.live import Reload, ReloadWatch
 from iflow_cli_proxy.core.errors import Draining
+from iflow_cli_proxy.gateway.exchange import Gateway
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.transport.base import Transport
 from iflow_cli_proxy.wiring import Services
 
 _LOG: Final = logging.getLogger("iflow2api.server")
@@ -30,6 +33,7 @@ _ENOUGH_S: Final = 0.1
 """How long a handler that was told to end is waited for before it is cancelled."""
 _COME_BACK_S: Final = 1.0
 _POLL_S: Final = 0.02
+_UNUSED_EVERY_S: Final = 0.2
 
 
 def new_state(services: Services) -> ServerState:
@@ -49,6 +53,7 @@ class Server:
         self.state = new_state(services)
         self.listener: Listener | None = None
         self._services = services
+        services.gateway.subscribe(self._close_unused_later)
         self._runner = web.AppRunner(
             build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_ENOUGH_S
         )
@@ -117,6 +122,18 @@ class Server:
         """A dismissed connection counts until its last byte has gone to the kernel."""
         return bool(self.state.in_flight) or (self.listener is not None and self.listener.connections > 0)
 
+    def _close_unused_later(self, _: Gateway) -> None:
+        if unused := self._services.unused:
+            work = self._close_unused(unused, frozenset(self.state.in_flight))
+            self.state.supervisor.run_once("unused connections", work)
+
+    async def _close_unused(self, unused: Sequence[Transport], running: frozenset[Exchange]) -> None:
+        """Close what the gateway in force does not use, once everyone who began under an earlier one has ended."""
+        while running:
+            await asyncio.sleep(_UNUSED_EVERY_S)
+            running &= self.state.in_flight
+        await self._services.close_unused(unused)
+
     async def _list_models(self) -> None:
         while True:
             for name, error in (await self._services.list_upstream_models()).items():
@@ -129,12 +146,13 @@ def report_reload(reload: Reload) -> None:
     """Say in the log what a reload did; names of settings only."""
     if reload.error is not None:
         _LOG.error("the settings stay as they were: %s", reload.error.message)
-    elif not reload.changed:
-        _LOG.info("the settings are what they were")
-    else:
+        return
+    if reload.changed:
         _LOG.info("settings taken up: %s", ", ".join(reload.changed))
-        if reload.waiting_for_restart:
-            _LOG.warning("these wait for a restart: %s", ", ".join(reload.waiting_for_restart))
+    else:
+        _LOG.info("the settings are what they were; model files and sign-ins were read again")
+    if reload.waiting_for_restart:
+        _LOG.warning("these wait for a restart: %s", ", ".join(reload.waiting_for_restart))
 
 
 async def serve(

@@ -126,10 +126,15 @@ class ClientAnswer:
             await self._write(self._codec.ping)
 
     def _look(self) -> None:
-        """Ping if it was silent for long; the timer is moved only when it fires too early."""
+        """Ping if it was silent for long; the timer is moved only when it fires too early.
+
+        A ping opens the stream with status 200. A request that waits for an account has reached no upstream and may yet
+        be refused, which takes a status of its own, so it gets none.
+        """
         silent_s = self._loop.time() - self._wrote_at
         is_silent = silent_s >= self._silence_s
-        if is_silent and self._exchange.is_stream and not self._has_unsent_bytes():
+        may_ping = self._exchange.is_stream and not self._exchange.is_queued
+        if is_silent and may_ping and not self._has_unsent_bytes():
             self._supervisor.run_once("ping", self._ping())
         self._timer = self._loop.call_later(self._silence_s - (0 if is_silent else silent_s), self._look)
 

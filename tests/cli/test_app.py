@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,25 @@ def test_a_reader_that_leaves_early_brings_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("args", [["config", "show"], ["--version"], ["models", "--json"]], ids=" ".join)
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(tmp_path: Path, args: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command(*args),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "IFLOW2API_HOME": str(tmp_path), "HOME": str(tmp_path)},
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Error: The output could not be written: No space left on device."
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc to know when to interrupt")
 def test_an_interrupt_leaves_with_130_and_no_traceback(tmp_path: Path) -> None:
     running = subprocess.Popen(
@@ -126,6 +146,8 @@ def test_an_interrupt_leaves_with_130_and_no_traceback(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "IFLOW2API_HOME": str(tmp_path)},
+        # Whoever runs the tests in the background of a shell has it ignored, and a child inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         wait_until_it_reads(running.pid)

@@ -57,5 +57,11 @@ def test_no_gateway_there_names_the_command_that_starts_one(tmp_path: Path) -> N
     assert "iflow2api serve" in got.err
 
 
+def test_an_address_without_http_is_wrong_usage(tmp_path: Path) -> None:
+    got = run_cli("chat", "hello", "--url", "127.0.0.1:1", env=_env(tmp_path))
+    assert got.code == 2
+    assert "http://127.0.0.1:1" in got.err
+
+
 def _env(tmp_path: Path) -> dict[str, str]:
     return {"IFLOW2API_HOME": str(tmp_path)}

@@ -154,24 +154,31 @@ def test_set_writes_overrides_and_leaves_the_persons_file_alone(home: Home) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("name", "value", "message", "code"),
     [
-        ("server.port", "70000", "server.port takes a whole number between 0 and 65535; nothing was changed"),
-        ("upstream.transport", "plian", 'did you mean "plain"?'),
-        ("server.prot", "1", "Did you mean server.port?"),
-        ("server", "1", "server is a table"),
-        ("providers.../x.base_url", "http://h", "There is no setting"),
-        ('providers."../x".base_url', "http://h", "is no name for a provider"),
-        ("models.aliases.x", "", "models.aliases takes a name on both sides"),
+        ("server.port", "70000", "server.port takes a whole number between 0 and 65535; nothing was changed", 2),
+        ("upstream.transport", "plian", 'did you mean "plain"?', 2),
+        ("server.prot", "1", "Did you mean server.port?", 1),
+        ("server", "1", "server is a table", 1),
+        ("providers.../x.base_url", "http://h", "There is no setting", 1),
+        ('providers."../x".base_url', "http://h", "is no name for a provider", 2),
+        ("models.aliases.x", "", "models.aliases takes a name on both sides", 2),
+        ("server.workers", "2", "The gateway would not start with this, so nothing was changed. More than one", 2),
+        ("server.host", "0.0.0.0", "without client keys", 2),
+        ("routing.default_provider", "desk", "no enabled provider called 'desk'", 2),
+        ("providers.desk.kind", "qwen", "no provider kind 'qwen'", 2),
+        ("providers.desk.base_url", "http://u:pw@h", "without user and password", 2),
     ],
 )
-def test_set_refuses_what_would_not_load_and_changes_nothing(home: Home, name: str, value: str, message: str) -> None:
-    home.run("set", "server.workers", "2")
+def test_set_refuses_what_would_not_load_or_start_and_changes_nothing(
+    home: Home, name: str, value: str, message: str, code: int
+) -> None:
+    home.run("set", "server.drain_s", "2")
     before = home.overrides.read_bytes()
 
     done = home.run("set", name, value)
 
-    assert done.code == 1
+    assert done.code == code
     assert message in done.err
     assert home.overrides.read_bytes() == before
 
@@ -183,6 +190,7 @@ def test_i43_a_secret_is_read_from_a_pipe_and_refused_on_the_command_line(home: 
     assert "canary" not in refused.err
     assert not home.overrides.exists()
 
+    home.run("set", "providers.desk.base_url", "http://127.0.0.1:9801/v1")
     taken = home.run("set", "providers.desk.api_key", stdin=f"{KEY}\n")
 
     assert taken.code == 0
@@ -209,6 +217,48 @@ def test_set_as_json_tells_what_was_written(home: Home) -> None:
 def test_validate_accepts_what_loads(home: Home) -> None:
     assert home.run("validate").code == 0
     assert home.run("validate", "--json").json == {"valid": True, "problems": []}
+
+
+def test_set_leaves_a_mistake_of_another_source_to_its_source(home: Home) -> None:
+    home.folder.mkdir()
+    home.config.write_text("[server]\nprot = 1\n")
+
+    assert home.run("set", "server.drain_s", "1").code == 1
+    assert not home.overrides.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('[providers.desk]\nkind = "olama"\n', "providers.desk.kind"),
+        ('[providers.desk]\nkind = "qwen"\n', "providers.desk.kind"),
+        ('[providers.desk]\nkind = "openai_compatible"\n', "providers.desk.base_url"),
+        ('[providers.iflow]\nca_file = "/nowhere/ca.pem"\n', "providers.iflow.ca_file"),
+        ("[server]\nworkers = 2\n", "server.workers"),
+        ('[server]\nhost = "0.0.0.0"\n', "auth.client_keys"),
+        ('[server]\nhost = "0.0.0.0"\n[auth]\nrequired = "never"\n', "auth.required"),
+        ('[routing]\ndefault_provider = "desk"\n', "routing.default_provider"),
+    ],
+)
+def test_validate_refuses_what_serve_refuses(home: Home, text: str, name: str) -> None:
+    home.folder.mkdir()
+    home.config.write_text(text)
+
+    done = home.run("validate", "--json")
+
+    assert done.code == 1
+    assert [problem["name"] for problem in done.json["problems"]] == [name]
+    assert done.json["problems"][0]["hint"]
+    assert home.run("validate").code == 1
+
+
+def test_show_says_which_settings_change_nothing_yet(home: Home) -> None:
+    done = home.run("show")
+
+    assert "Not in effect yet:" in done.err
+    for name in ("routing.strategy", "routing.fallbacks", "auth.accept_account_ids", "resilience.cool_down_s"):
+        assert name in done.err
+    assert "not in effect yet" in template()
 
 
 def test_validate_reports_every_mistake_at_once(home: Home) -> None:

@@ -51,4 +51,14 @@ def test_an_upstream_that_cannot_be_asked_is_said_beside_the_rows(tmp_path: Path
     (tmp_path / "config.toml").write_text(text)
     got = run_cli("models", "--live", "--json", env=_home(tmp_path))
     assert [row["id"] for row in got.json["models"]] == ["m-1"]
-    assert got.err.startswith("desk: ")
+    (problem,) = got.json["problems"]
+    assert set(problem) == {"provider", "message", "hint"}
+    assert problem["provider"] == "desk"
+    assert got.err.startswith(f"desk: {problem['message']}")
+    assert got.code == 1, "everyone who was asked failed"
+
+
+def test_problems_are_in_the_json_also_when_there_are_none(tmp_path: Path) -> None:
+    got = run_cli("models", "--json", env=_home(tmp_path))
+    assert got.json == {"models": [], "problems": []}
+    assert got.code == 0

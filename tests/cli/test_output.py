@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 
@@ -54,9 +55,21 @@ def test_a_question_is_asked_on_stderr_and_leaving_it_is_an_interrupt(
     assert "name" in seen.err
 
 
+@pytest.mark.parametrize(("text", "secret"), [("sk-1\n", "sk-1"), ("sk-1\r\nrest\n", "sk-1"), ("", "")])
+def test_a_secret_from_a_pipe_is_taken_without_a_word(
+    text: str, secret: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert ask("key", is_secret=True) == secret
+    assert capsys.readouterr() == ("", "")
+
+
 def test_printable_keeps_words_in_every_script() -> None:
     assert printable("你好 …\tx\n") == "你好 …\tx\n"
     assert printable("a\x1bb\u2028c") == "a\ufffdb\ufffdc"
+    family, wide, fixed = "\U0001f469\u200d\U0001f467", "一\u3000二", "10\u00a0%"
+    assert printable(family + wide + fixed) == family + wide + fixed
+    assert printable("\x9b2J \u202etxt.exe") == "\ufffd2J \ufffdtxt.exe"
 
 
 def test_a_table_on_a_pipe_is_aligned_text_without_cuts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,6 +80,25 @@ def test_a_table_on_a_pipe_is_aligned_text_without_cuts(capsys: pytest.CaptureFi
         "a          " + "x" * 300,
         "long name  y",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        ("30", ["name       where     many", "long name  upstream  1,000"]),
+        ("24", ["name       where", "long name  upstream"]),
+    ],
+    ids=["it fits", "without the last"],
+)
+def test_a_narrow_screen_is_spared_columns_before_words_are_folded(
+    width: str, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table(["name", "where", "many"], [["long name", "upstream", "1,000"]], spare=1)
+
+    shown = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    assert [line.rstrip() for line in shown.splitlines()] == lines
 
 
 def test_json_is_one_line_of_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +57,44 @@ def test_the_printed_curl_line_works_when_pasted(demo) -> None:  # type: ignore[
     assert b'"content"' in pasted.stdout
 
 
+def test_the_printed_lines_name_a_model_that_an_upstream_by_url_really_has(demo, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    running, _ = demo
+    with serving("--upstream", f"{running.url}/v1", home=tmp_path) as second:
+        line = _shown(second.log, "curl ")
+    assert '"model":"glm-5"' in line
+
+
+def test_the_first_of_several_client_keys_is_in_the_line_to_paste(tmp_path: Path) -> None:
+    import subprocess
+
+    keys = {"IFLOW2API_CLIENT_KEY": "sk-client-0123456789,sk-other-0123456789"}
+    with serving("--demo", home=tmp_path, env={**keys, "IFLOW2API_AUTH_REQUIRED": "always"}) as running:
+        line = _shown(running.log, "curl ")
+        pasted = subprocess.run(
+            ["sh", "-c", line], capture_output=True, timeout=20, check=True, env={**os.environ, **keys}
+        )
+    assert pasted.stdout.rstrip().endswith(b"data: [DONE]")
+
+
+def test_the_line_to_paste_says_how_to_see_keys_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[auth]\nrequired = "always"\nclient_keys = ["sk-client-0123456789"]\n')
+    with serving("--demo", home=tmp_path) as running:
+        note = _shown(running.log, "# YOUR_CLIENT_KEY ")
+    command = note.partition("iflow2api ")[2].split()
+    assert "sk-client-0123456789" in run_cli(*command, env={"IFLOW2API_HOME": str(tmp_path)}).out
+
+
+def _shown(log: Path, start: str) -> str:
+    """The line of the screen that begins so; it may come a moment after the ready file."""
+    ends_at = time.monotonic() + 5
+    while time.monotonic() < ends_at:
+        for line in log.read_text("utf-8").splitlines():
+            if line.startswith(start):
+                return line
+        time.sleep(0.02)
+    raise AssertionError(f"no line begins with {start!r}:\n{log.read_text('utf-8')}")
+
+
 def test_the_screen_shows_url_account_models_and_export_line(demo) -> None:  # type: ignore[no-untyped-def]
     running, _ = demo
     screen = running.log.read_text("utf-8")
@@ -86,7 +126,7 @@ def test_a_public_address_without_client_keys_is_refused_with_the_way_out(tmp_pa
 
 def test_more_than_one_worker_is_refused_with_the_reason(tmp_path: Path) -> None:
     got = run_cli("serve", "--demo", "--workers", "2", env={"IFLOW2API_HOME": str(tmp_path)})
-    assert got.code == 1
+    assert got.code == 2
     assert "Redis" in got.err
 
 
@@ -102,6 +142,28 @@ def test_an_upstream_that_is_no_url_is_a_usage_error(tmp_path: Path) -> None:
     got = run_cli("serve", "--upstream", "localhost:9801", env={"IFLOW2API_HOME": str(tmp_path)})
     assert got.code == 2
     assert "http://" in got.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--port", "70000"), "--port takes a whole number between 0 and 65535"),
+        (("--log-level", "loud"), "--log-level takes one of"),
+        (("--host", ""), "--host takes an address such as 127.0.0.1"),
+    ],
+)
+def test_a_bad_flag_is_named_as_it_was_typed(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+    got = run_cli("serve", *flags, env={"IFLOW2API_HOME": str(tmp_path)})
+    assert got.code == 2
+    assert words in got.err
+    assert "config validate" not in got.err
+
+
+def test_an_upstream_with_a_password_in_its_url_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    got = run_cli("serve", "--upstream", "http://u:secretpw@127.0.0.1/v1", env={"IFLOW2API_HOME": str(tmp_path)})
+    assert got.code == 2
+    assert "--ask-key" in got.err
+    assert "secretpw" not in got.err
 
 
 def test_a_taken_port_says_so_and_suggests_the_next(demo, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -205,3 +205,99 @@ async def test_twenty_reloads_under_load_lose_nothing(tmp_path: Path, first: Raw
     assert set(statuses) == {200}
     assert len(first.requests) - 1 + len(second.requests) == len(statuses)
     assert second.requests
+
+
+KEY = "sk-team-0123456789abcdef"
+
+
+def public(upstream: RawUpstream) -> str:
+    """The door stands open to everyone's address, and asks for a key."""
+    return table(upstream, f'[server]\nhost = "0.0.0.0"\n[auth]\nclient_keys = ["{KEY}"]')
+
+
+async def models_status(running: Gateway) -> int:
+    return (await ask(running.port, b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")).status
+
+
+@pytest.mark.parametrize("case", ["host and keys left out", "keys left out", "never", "the file is gone"])
+async def test_no_reload_switches_the_keys_of_an_open_address_off(
+    tmp_path: Path, first: RawUpstream, case: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(public(first))
+    with serving("--quiet", home=tmp_path) as started:
+        running = Gateway(started, config)
+        await first.got(1)
+        assert await models_status(running) == 401
+
+        match case:
+            case "host and keys left out":
+                running.write(first)
+            case "keys left out":
+                running.write(first, '[server]\nhost = "0.0.0.0"')
+            case "never":
+                running.write(first, '[auth]\nrequired = "never"')
+            case _:
+                config.unlink()
+        running.hang_up()
+
+        await running.says("the settings stay as they were")
+        assert await models_status(running) == 401
+
+
+async def test_a_host_that_is_left_out_waits_and_the_keys_are_asked_for_on(tmp_path: Path, first: RawUpstream) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(public(first))
+    with serving("--quiet", home=tmp_path) as started:
+        running = Gateway(started, config)
+        await first.got(1)
+
+        running.write(first, f'[auth]\nclient_keys = ["{KEY}"]')
+        running.hang_up()
+
+        await running.says("wait for a restart", "server.host")
+        assert await models_status(running) == 401
+
+
+async def test_changed_model_data_is_taken_up_by_itself_and_damaged_data_is_named(
+    tmp_path: Path, first: RawUpstream
+) -> None:
+    with gateway(tmp_path, first, '[providers.vendor]\nkind = "iflow"\napi_key = "sk-0123456789abcdef"') as running:
+        await first.got(1)
+        (tmp_path / "models").mkdir()
+        data = tmp_path / "models" / "iflow.toml"
+        data.write_text("[[models]]\nid = 'mine-alone'\n")
+
+        await running.says("read again")
+        answer = await ask(running.port, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"mine-alone" in answer.body
+
+        data.write_bytes(b"\xff")
+        running.hang_up()
+        await running.says("the settings stay as they were", "iflow.toml")
+        assert await running.status() == 200
+
+
+async def test_connections_of_old_options_serve_their_stream_to_its_end(
+    tmp_path: Path, dial: Dial, second: RawUpstream
+) -> None:
+    """Two changes of the options while a stream runs: what it uses is neither the present nor the previous."""
+    goes_on = asyncio.Event()
+    async with RawUpstream([answer(MODELS)], stream_of(wait_for(goes_on))) as upstream:
+        with gateway(tmp_path, upstream) as running:
+            await upstream.got(1)
+            client = await dial(running.port)
+            await client.send(request())
+            await client.reader.readuntil(b"first")
+
+            for number, limit_s in enumerate((1, 2, 3), 1):
+                running.write(second, f"[upstream]\nconnect_timeout_s = {limit_s}")
+                running.hang_up()
+                await running.says("settings taken up", times=number)
+            await asyncio.sleep(0.7)
+            goes_on.set()
+
+            rest = await client.rest_of_answer(WHOLE)
+            assert b"last" in rest
+            assert DONE in rest
+            assert await running.status() == 200

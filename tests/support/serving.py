@@ -30,7 +30,14 @@ class Running:
 def surroundings(home: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
     """This environment without anything of ours or the vendor's in it, and with another home."""
     kept = {name: text for name, text in os.environ.items() if not name.upper().startswith("IFLOW")}
-    return {**kept, "HOME": str(home), "IFLOW2API_HOME": str(home), "NO_COLOR": "1", **(env or {})}
+    return {
+        **kept,
+        "HOME": str(home),
+        "IFLOW2API_HOME": str(home),
+        "NO_COLOR": "1",
+        "IFLOW2API_DEMO_DELAY_MS": "0",
+        **(env or {}),
+    }
 
 
 @contextmanager

@@ -31,12 +31,14 @@ LAST: Final = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason"
 EVENTS: Final = {"content-type": "text/event-stream"}
 
 
-def shell_state(*answers: Answer, auth: AuthSettings | None = None, accounts: int = 1, **limits: Any) -> ServerState:
-    """`limits` are leaves of [server]; `answers` what the upstream says."""
+def shell_state(
+    *answers: Answer, auth: AuthSettings | None = None, accounts: int = 1, concurrency: int = 0, **limits: Any
+) -> ServerState:
+    """`limits` are leaves of [server]; `answers` what the upstream says; 0 is no limit of concurrency."""
     settings = Settings(server=replace(ServerSettings(access_log=False), **limits), auth=auth or AuthSettings())
     return ServerState(
         settings=Live(settings),
-        gateway=Live(bench(*(answers or (REPLY,)), count=accounts, concurrency=0).gateway),
+        gateway=Live(bench(*(answers or (REPLY,)), count=accounts, concurrency=concurrency).gateway),
         supervisor=Supervisor(),
         clock=FakeClock(),
         entropy=lambda size: bytes(range(size)),

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from iflow_cli_proxy.config.live import Live
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.demo.run import start_demo
-from iflow_cli_proxy.state.paths import find_paths
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
+from iflow_cli_proxy.state.paths import Paths, find_paths
+from iflow_cli_proxy.wiring import Services, checked
+from tests.support.fake_clock import FakeClock
 from tests.support.gateway import settings_from, upstream_table
 
 
+def around(home: Path, environ: dict[str, str] | None = None) -> tuple[Paths, dict[str, str]]:
+    variables = {"IFLOW2API_HOME": str(home), "IFLOW_HOME": str(home / ".iflow"), **(environ or {})}
+    return find_paths(variables), variables
+
+
 def services(toml: str, home: Path, environ: dict[str, str] | None = None) -> Services:
-    around = {"IFLOW2API_HOME": str(home), **(environ or {})}
-    return Services(Live(settings_from(toml)), find_paths(around), around, home=home)
+    return Services(Live(settings_from(toml)), *around(home, environ), home=home)
 
 
 def test_an_existing_iflow_sign_in_becomes_a_provider_without_any_table(tmp_path: Path) -> None:
@@ -97,7 +105,13 @@ def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> N
     [
         ('[providers.x]\nkind = "nope"\n', "providers.x.kind"),
         ('[providers.x]\nkind = "openai_compatible"\n', "providers.x.base_url"),
-        ('[providers.x]\nbase_url = "http://127.0.0.1:1"\nca_file = "/nowhere/ca.pem"\n', "upstream.ca_file"),
+        ('[providers.x]\nbase_url = "http://127.0.0.1:1"\nca_file = "/nowhere/ca.pem"\n', "providers.x.ca_file"),
+        ('[upstream]\nca_file = "/nowhere/ca.pem"\n', "upstream.ca_file"),
+        ('[providers.x]\nkind = "qwen"\n', "providers.x.kind"),
+        ('[routing]\ndefault_provider = "desk"\n', "routing.default_provider"),
+        ("[server]\nworkers = 2\n", "server.workers"),
+        ('[auth]\nrequired = "always"\n', "auth.client_keys"),
+        ('[models.parameters."m*"]\noverride = { model = "x" }\n', 'models.parameters."m*".override'),
     ],
 )
 def test_settings_that_cannot_be_wired_are_refused_before_they_are_in_force(
@@ -106,7 +120,7 @@ def test_settings_that_cannot_be_wired_are_refused_before_they_are_in_force(
     running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
     gateway = running.gateway.current
     with pytest.raises(ConfigError) as raised:
-        running.checked(settings_from(toml))
+        checked(settings_from(toml), *around(tmp_path))
     assert raised.value.param == param
     assert running.gateway.current is gateway
 
@@ -128,4 +142,97 @@ async def test_a_dead_upstream_is_reported_and_harms_nothing(tmp_path: Path) -> 
     outcome = await running.list_upstream_models()
     assert outcome["up"] is not None
     assert outcome["up"].kind == "upstream_unreachable"
+    await running.aclose()
+
+
+MODELS = {
+    "not UTF-8": lambda path: path.write_bytes(b"\xff"),
+    "a folder": lambda path: path.mkdir(),
+    "not TOML": lambda path: path.write_text("[[models]"),
+    "a wrong key": lambda path: path.write_text("[[models]]\nid = 'm'\ncolour = 1\n"),
+}
+
+
+@pytest.mark.parametrize("damage", MODELS)
+def test_model_data_that_cannot_be_used_is_named_and_never_a_traceback(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "models").mkdir()
+    MODELS[damage](tmp_path / "models" / "iflow.toml")
+
+    with pytest.raises(ConfigError) as raised:
+        checked(settings_from(""), *around(tmp_path))
+
+    assert "models/iflow.toml" in raised.value.message.replace("\\", "/")
+    assert raised.value.hint
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+def test_model_data_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "iflow.toml").touch(mode=0)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        checked(settings_from(""), *around(tmp_path))
+
+
+def sign_in(home: Path, **settings: str) -> None:
+    (home / ".iflow").mkdir(exist_ok=True)
+    (home / ".iflow" / "settings.json").write_text(jsonx.encode(settings).decode())
+
+
+async def test_a_changed_sign_in_is_taken_up_with_equal_settings_and_the_provider_goes_on(tmp_path: Path) -> None:
+    sign_in(tmp_path, apiKey="sk-old-0123456789abcdef")
+    running = services("", tmp_path)
+    before = running.wired
+    sign_in(tmp_path, apiKey="sk-new-0123456789abcdef")
+
+    running.settings.replace(running.settings.current)
+
+    assert [account.api_key.reveal() for account in running.wired.accounts] == ["sk-new-0123456789abcdef"]
+    assert running.wired.gateway.upstreams["iflow"].provider is before.gateway.upstreams["iflow"].provider
+    await running.aclose()
+
+
+async def test_changed_model_data_is_taken_up_with_equal_settings(tmp_path: Path) -> None:
+    running = services("", tmp_path, {"IFLOW_API_KEY": "sk-0123456789abcdef"})
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "iflow.toml").write_text("[[models]]\nid = 'mine'\n")
+
+    running.settings.replace(running.settings.current)
+
+    assert running.gateway.current.upstreams["iflow"].provider.catalog.find("mine") is not None
+    await running.aclose()
+
+
+def test_the_files_beside_the_settings_are_model_data_and_sign_ins(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "iflow.toml").touch()
+
+    files = services("", tmp_path).outside_files()
+
+    assert {tmp_path / "models", tmp_path / "models" / "iflow.toml", tmp_path / ".iflow" / "settings.json"} <= {*files}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_closed"),
+    [("http://127.0.0.1:9801/v1", False), ("https://relay.example/v1", False), ("https://apis.iflow.cn/v1/", True)],
+)
+async def test_a_sign_in_that_leads_elsewhere_is_no_closed_service(
+    tmp_path: Path, base_url: str, is_closed: bool
+) -> None:
+    sign_in(tmp_path, apiKey="sk-0123456789abcdef", baseUrl=base_url)
+    variables = around(tmp_path)
+    running = Services(Live(settings_from("")), *variables, home=tmp_path, clock=FakeClock(SUNSET_AT + 1))
+    assert bool(running.wired.gateway.upstreams["iflow"].provider.hint_when_gone) is is_closed
+    await running.aclose()
+
+
+async def test_connections_no_longer_used_are_set_aside_and_closed_when_told(tmp_path: Path) -> None:
+    running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
+    old = running.gateway.current.upstreams["up"].transport
+    running.settings.replace(settings_from(upstream_table("http://127.0.0.1:1/v1", more="connect_timeout_s = 1")))
+    new = running.gateway.current.upstreams["up"].transport
+
+    assert running.unused == (old,)
+    await running.close_unused(running.unused)
+    assert running.unused == ()
+    assert running.gateway.current.upstreams["up"].transport is new is not old
     await running.aclose()

@@ -15,7 +15,10 @@ from iflow_cli_proxy.protocols.openai_chat.wire import DONE, WireDelta, decode_a
 
 
 class StreamTap:
-    """Looks at each frame of a stream that is passed on as it is."""
+    """Looks at each frame of a stream that is passed on as it is.
+
+    `[DONE]` after content is a good end even where no choice gave a finish_reason: some servers say no more.
+    """
 
     __slots__ = ("_choices", "_ended", "_failing_words", "_judge", "_seen", "usage")
 

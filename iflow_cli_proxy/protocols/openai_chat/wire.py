@@ -6,7 +6,7 @@ business. Answers decode into Structs that name what we use. Source: OpenAI API 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -34,10 +34,15 @@ Name = Annotated[str, Meta(min_length=1, max_length=256)]
 # A name, not a path, a template or a header in disguise (I13).
 ModelName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!.*\.\.)[^\W_][\w .:/@+,()\[\]-]*\Z")]
 Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
+ImageUrl = Annotated[str, Meta(pattern=r"^(?i:https?://|data:)")]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+
+_MISSING: Final = "Object missing required field `{}`"
+"""How msgspec words it, for the fields that are required only sometimes: the path is made of it."""
 
 
 class WireImage(Struct):
-    url: str
+    url: ImageUrl
     detail: str | None = None
 
 
@@ -57,10 +62,18 @@ class WireContent(Struct):
 
     type: Name
     text: str | None = None
-    image_url: WireImage | str | None = None
+    image_url: WireImage | ImageUrl | None = None
     input_audio: WireAudio | None = None
     file: WireFile | None = None
     refusal: str | None = None
+
+    def __post_init__(self) -> None:
+        """A part holds its matter under the name of its type."""
+        if self.type in _CONTENT_TYPES and getattr(self, self.type) is None:
+            raise ValueError(_MISSING.format(self.type))
+
+
+_CONTENT_TYPES: Final = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 
 
 class WireFunction(Struct):
@@ -74,8 +87,9 @@ class WireToolCall(Struct):
     type: str | None = None
 
 
-class WireMessage(Struct):
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+class _Message(Struct, tag_field="role", kw_only=True):
+    """What is checked in any message; each role says what it cannot do without."""
+
     content: str | list[WireContent] | None = None
     name: str | None = None
     tool_calls: Annotated[list[WireToolCall], Meta(max_length=1024)] | None = None
@@ -83,6 +97,41 @@ class WireMessage(Struct):
     reasoning_content: str | None = None
     signature: str | None = None
     refusal: str | None = None
+
+
+class WireSystem(_Message, tag="system", kw_only=True):
+    content: str | list[WireContent]
+
+
+class WireDeveloper(_Message, tag="developer", kw_only=True):
+    content: str | list[WireContent]
+
+
+class WireUser(_Message, tag="user", kw_only=True):
+    content: str | list[WireContent]
+
+
+class WireAssistant(_Message, tag="assistant", kw_only=True):
+    """Agents send content `null` or `""` beside calls and thinking; a message must say something in some way."""
+
+    audio: Any = None
+    function_call: Any = None
+
+    def __post_init__(self) -> None:
+        others = (self.tool_calls, self.reasoning_content, self.refusal, self.audio, self.function_call)
+        if self.content is None and not any(others):
+            raise ValueError(_MISSING.format("content"))
+
+
+class WireToolResult(_Message, tag="tool", kw_only=True):
+    tool_call_id: str
+
+
+class WireFunctionResult(_Message, tag="function", kw_only=True):
+    """The old form of a tool's result: it has the function's name and no id."""
+
+
+WireMessage: TypeAlias = WireSystem | WireDeveloper | WireUser | WireAssistant | WireToolResult | WireFunctionResult
 
 
 class WireToolFunction(Struct):
@@ -98,6 +147,10 @@ class WireTool(Struct):
     type: Name
     function: WireToolFunction | None = None
 
+    def __post_init__(self) -> None:
+        if self.type == "function" and self.function is None:
+            raise ValueError(_MISSING.format("function"))
+
 
 class WireStreamOptions(Struct):
     include_usage: bool | None = None
@@ -112,11 +165,11 @@ class WireRequest(Struct):
     max_completion_tokens: Tokens | None = None
     max_new_tokens: Tokens | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    temperature: Annotated[float, Meta(ge=0)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_k: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
     seed: int | None = None
     stop: str | Annotated[list[str], Meta(max_length=64)] | None = None
     tools: Annotated[list[WireTool], Meta(max_length=1024)] | None = None
@@ -127,6 +180,7 @@ class WireRequest(Struct):
     user: str | None = None
     metadata: dict[str, Any] | None = None
     logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

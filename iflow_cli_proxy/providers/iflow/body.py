@@ -35,10 +35,12 @@ INTERNAL_HOSTS: Final = (
 _LIMIT_FIELDS: Final = ("max_new_tokens", "max_completion_tokens", "max_tokens")
 _SAMPLING_FIELDS: Final = ("temperature", "top_p", "top_k")
 _SMALL_FIELDS: Final = (
-    *_LIMIT_FIELDS, *_SAMPLING_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stream_options", "extend_fields",
+    *_LIMIT_FIELDS, *_SAMPLING_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stop", "stream_options", "extend_fields",
 )  # fmt: skip
 _LONGEST_EMPTY_LIST: Final = 32
 """Bytes of `[]` with generous white space; what is longer has something in it and is not parsed to find out."""
+_NOT_FOR_IFLOW: Final = ("conversation_id", "metadata", "prompt_cache_key", "session_id", "store", "user")
+"""What clients tell other services about themselves; the vendor's client says nothing of it in its body."""
 _TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 
 DEFAULT_TEMPERATURE: Final = 0.6
@@ -82,6 +84,8 @@ def build_body(
     if is_stream:
         body.update(_stream_fields(small.get("stream_options"), wants_usage=wants_usage))
     body.update((name, value) for name, value in fields.items() if name not in _REBUILT)
+    if small.get("stop"):
+        body["stop"] = small["stop"]
     body.update(_sampling(model, small))
     final_model = _think(body, model, small, level_for(model, wish or wish_in(small), default_thinking))
     body["model"] = final_model
@@ -90,8 +94,9 @@ def build_body(
         body.update(KIMI_FORCED)
     body.update(_limits(final_model, small, output_limit(final_model)))
     body.update(_tools(fields))
-    if model.startswith(KIMI) and "tools" in body and "thinking" in body:
-        body.setdefault("tool_choice", "auto")
+    # While it thinks it refuses to be told which tool to call.
+    if model.startswith(KIMI) and "tools" in body and _is_enabled(body.get("thinking")):
+        body["tool_choice"] = "none" if _decoded(body.get("tool_choice")) == "none" else "auto"
     body.update(_extend(model, small.get("extend_fields"), internal_session))
     if model == REPAIR_MODEL:
         for name in ("thinking_mode", "reasoning", "chat_template_kwargs"):
@@ -99,7 +104,7 @@ def build_body(
     return body
 
 
-_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *_TOOL_FIELDS})
+_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *_TOOL_FIELDS, *_NOT_FOR_IFLOW})
 
 
 def _stream_fields(options: Json, *, wants_usage: bool) -> dict[str, Any]:
@@ -161,6 +166,10 @@ def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
         kept = inner if isinstance(inner, dict) else {}
         extended["chat_template_kwargs"] = {**kept, "enable_thinking": False}
     return {"extend_fields": extended} if extended else {}
+
+
+def _is_enabled(thinking: Json) -> bool:
+    return isinstance(thinking, dict) and thinking.get("type") == "enabled"
 
 
 def _decoded(value: Any) -> Json:

@@ -83,6 +83,13 @@ def discover(
     return Discovery(accounts=tuple(accounts[:1]), spare=tuple(accounts[1:]), findings=tuple(search.findings))
 
 
+def files(environ: Mapping[str, str], home: Path | None, *, platform: str = "linux") -> tuple[Path, ...]:
+    """Every file `discover` reads, whether it is there or not."""
+    folder = _folder(environ, home)
+    own = (folder / SETTINGS, folder / OAUTH, folder / ACCOUNTS) if folder else ()
+    return (*own, _system_file(environ, platform))
+
+
 def from_environment(environ: Mapping[str, str], key: str) -> tuple[str, str]:
     """A setting's value and the variable it came from; the client's four spellings, best first."""
     snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).upper()
@@ -109,7 +116,7 @@ class _Settings:
 
 def _settings(search: _Search, folder: Path | None, platform: str) -> _Settings:
     """The system's file over the person's own."""
-    system = Path(search.environ.get(SYSTEM_FILE_VARIABLE) or _SYSTEM_FILES.get(platform, _SYSTEM_FILE))
+    system = _system_file(search.environ, platform)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for path in [folder / SETTINGS, system] if folder else [system]:
@@ -117,6 +124,10 @@ def _settings(search: _Search, folder: Path | None, platform: str) -> _Settings:
         values.update(tree)
         origins.update(dict.fromkeys(tree, str(path)))
     return _Settings(values=values, origins=origins)
+
+
+def _system_file(environ: Mapping[str, str], platform: str) -> Path:
+    return Path(environ.get(SYSTEM_FILE_VARIABLE) or _SYSTEM_FILES.get(platform, _SYSTEM_FILE))
 
 
 def _folder(environ: Mapping[str, str], home: Path | None) -> Path | None:

@@ -32,6 +32,7 @@ from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.transport.base import UpstreamRequest
 
 BASE_URL: Final = "https://apis.iflow.cn/v1"
+VENDOR_DOMAIN: Final = "iflow.cn"
 
 
 class IflowProvider:
@@ -65,7 +66,8 @@ class IflowProvider:
 
     @property
     def hint_when_gone(self) -> str:
-        return sunset.hint(self._clock.now()) if self._base_url == BASE_URL else ""
+        """Only the vendor's own service is closed; a relay that speaks its wire format is not."""
+        return sunset.hint(self._clock.now()) if _is_vendors(self._base_url) else ""
 
     def prepare(self, call: Call) -> UpstreamRequest:
         base_url = call.account.base_url or self._base_url
@@ -121,6 +123,11 @@ class IflowProvider:
             signature=sign(key, USER_AGENT, session, timestamp) if key and timestamp else None,
         )
         return overlaid(header_tables.fill(self._rows, values), self._extra_headers)
+
+
+def _is_vendors(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return host == VENDOR_DOMAIN or host.endswith(f".{VENDOR_DOMAIN}")
 
 
 def _is_internal(base_url: str) -> bool:

@@ -7,7 +7,6 @@ from typing import Final
 SUNSET_AT: Final = 1_776_355_200.0
 """2026-04-17 00:00 UTC+8, as the vendor's client has it built in."""
 
-NOTICE: Final = "The vendor closed the iFlow service on 2026-04-17."
 HINT: Final = "iFlow closed on 2026-04-17; use another upstream: iflow2api serve --upstream URL"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.telemetry.formats import FIELDS
@@ -44,7 +45,6 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
 def _facts(exchange: Exchange) -> dict[str, Any]:
     if not exchange.asked:
         return {"error": exchange.error_kind}
-    usage = exchange.usage
     return {
         "model": exchange.asked,
         "route": exchange.route,
@@ -53,7 +53,15 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "stream": exchange.is_stream,
         "attempts": len(exchange.attempts),
         "error": exchange.error_kind,
-        "prompt_tokens": usage.prompt if usage else None,
-        "completion_tokens": usage.completion if usage else None,
+        **_tokens(exchange.usage),
         "first_byte_ms": None if exchange.first_byte_s is None else round(exchange.first_byte_s * 1000, 1),
     }
+
+
+def _tokens(usage: Usage | None) -> dict[str, Any]:
+    """The counts; where the upstream reported none, what came out is estimated and what went in is not known."""
+    if usage is None:
+        return {"prompt_tokens": None, "completion_tokens": None}
+    if usage.is_estimated:
+        return {"prompt_tokens": None, "completion_tokens": usage.completion, "tokens_estimated": True}
+    return {"prompt_tokens": usage.prompt, "completion_tokens": usage.completion}

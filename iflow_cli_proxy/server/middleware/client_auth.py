@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
-from iflow_cli_proxy.config.schema import Settings
+from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
@@ -37,31 +37,10 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     return await handler(request)
 
 
-def are_keys_required(settings: Settings) -> bool:
-    """`auto` asks for keys on every address but loopback."""
-    match settings.auth.required:
-        case "always":
-            return True
-        case "never":
-            return False
-        case "auto":
-            return not is_loopback(settings.server.host)
-
-
 @lru_cache(maxsize=4)
 def known_keys(keys: tuple[Secret, ...]) -> Mapping[bytes, str]:
     """Digest to name; the keys of the configuration have no names but their places."""
     return {_digest(key.reveal()): f"key {number}" for number, key in enumerate(keys, 1)}
-
-
-@lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def identify(headers: CIMultiDictProxy[str], known: Mapping[bytes, str]) -> str:

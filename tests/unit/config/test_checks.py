@@ -28,6 +28,19 @@ def test_what_is_no_http_url_is_told_what_one_looks_like(url: str) -> None:
     assert "http://" in checks.http_url_or_empty(url)
 
 
+@pytest.mark.parametrize("url", ["http://u:secretpw@host/v1", "https://u@host", "http://@host"])
+def test_a_base_url_carries_no_password(url: str) -> None:
+    complaint = checks.http_url_or_empty(url)
+
+    assert "without user and password" in complaint
+    assert "secretpw" not in complaint
+
+
+def test_an_address_to_listen_on_is_not_empty() -> None:
+    assert checks.host("::1") == ""
+    assert "127.0.0.1" in checks.host(" ")
+
+
 @pytest.mark.parametrize("url", ["socks5h://127.0.0.1:1080", "http://me:word@proxy:8080"])
 def test_proxies_of_every_kind_pass(url: str) -> None:
     assert checks.proxy_url(url) == ""

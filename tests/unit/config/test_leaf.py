@@ -64,3 +64,14 @@ def test_every_setting_has_one_line_of_help_that_ends_in_a_full_stop() -> None:
     for path, spec in spec_of(Settings).leaves():
         assert spec.note.help.endswith("."), path
         assert "\n" not in spec.note.help, path
+
+
+def test_a_setting_that_changes_nothing_yet_says_so_in_its_help() -> None:
+    @dataclass(frozen=True)
+    class Table:
+        later: int = leaf(1, "How many.", is_in_effect=False)
+
+    spec = spec_of(Table).members["later"]
+
+    assert isinstance(spec, LeafSpec)
+    assert spec.note.help == "How many; not in effect yet."

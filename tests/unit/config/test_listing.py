@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from iflow_cli_proxy.config.listing import differences, entries, needs_restart, tree_of
+from iflow_cli_proxy.config.listing import differences, entries, kept_until_restart, needs_restart, tree_of
 from iflow_cli_proxy.config.load import ConfigText, load
 from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.core.secret import Secret
@@ -68,3 +68,21 @@ def test_only_the_address_the_number_of_workers_and_where_the_log_goes_need_a_re
     ]  # fmt: skip
     assert not needs_restart(("server",))
     assert not needs_restart(("providers", "desk", "base_url"))
+
+
+def test_what_waits_for_a_restart_keeps_its_old_value_and_nothing_else_does() -> None:
+    before = settings()
+    after = replace(
+        before,
+        server=replace(before.server, host="0.0.0.0", port=1, keepalive_s=7),
+        logging=replace(before.logging, file="x", level="debug"),
+        providers={},
+    )
+
+    kept = kept_until_restart(before, after)
+
+    assert {".".join(path) for path in differences(before, kept) if path[0] != "providers"} == {
+        "server.keepalive_s",
+        "logging.level",
+    }
+    assert kept.providers == {}

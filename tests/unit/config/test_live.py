@@ -8,7 +8,9 @@ import pytest
 from iflow_cli_proxy.config.live import POLL_S, Live, Reload, ReloadWatch
 from iflow_cli_proxy.config.load import load_files
 from iflow_cli_proxy.config.origin import InvalidConfig
+from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.config.schema import Settings
+from iflow_cli_proxy.core.errors import ConfigError
 
 
 class Desk:
@@ -101,21 +103,88 @@ async def test_what_only_a_new_process_obeys_is_reported_as_waiting(desk: Desk) 
 
     report = await desk.watch.reload()
 
-    assert set(report.changed) == {"server.port", "server.keepalive_s"}
+    assert report.changed == ("server.keepalive_s",)
     assert report.waiting_for_restart == ("server.port",)
+    assert (desk.live.current.server.port, desk.live.current.server.keepalive_s) == (28000, 6)
+    assert (await desk.watch.reload()).waiting_for_restart == ("server.port",), "it is still not obeyed"
 
 
-async def test_a_reload_without_a_change_replaces_nothing(desk: Desk) -> None:
+async def test_a_reload_without_a_change_puts_an_equal_tree_in_force_so_that_other_files_are_read_again(
+    desk: Desk,
+) -> None:
+    before = desk.live.current
     assert await desk.watch.reload() == Reload()
-    assert desk.live.version == 0
+    assert desk.live.version == 1
+    assert desk.live.current == before
 
 
-async def test_a_file_that_vanishes_leaves_the_defaults(desk: Desk) -> None:
+async def test_a_file_that_vanishes_counts_as_broken_however_often_one_looks(desk: Desk) -> None:
+    before = desk.live.current
     desk.file.unlink()
     for _ in range(2):
         await desk.watch.look()
+    await desk.watch.reload()
 
-    assert desk.live.current == Settings()
+    assert desk.live.current is before
+    assert [report.error is not None for report in desk.reports] == [True, True]
+    assert "config.toml is gone" in str(desk.reports[0].error)
+
+    desk.write("[server]\nkeepalive_s = 9\n")
+    assert (await desk.watch.reload()).error is None
+    assert desk.live.current.server.keepalive_s == 9
+
+
+KEYS = '[auth]\nclient_keys = ["sk-team-0123456789abcdef"]\n'
+OPEN = f'[server]\nhost = "0.0.0.0"\n{KEYS}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[server]\nkeepalive_s = 2\n", '[server]\nhost = "127.0.0.1"\n', KEYS + 'required = "never"\n'],
+    ids=["no host and no keys", "back to loopback without keys", "never, with the bound address left out"],
+)
+async def test_an_open_address_goes_on_asking_for_keys_until_it_is_given_up(tmp_path: Path, text: str) -> None:
+    desk = Desk(tmp_path)
+    desk.write(OPEN)
+    live = Live(desk.build())
+    watch = ReloadWatch(live, [desk.file], desk.build, report=desk.reports.append)
+
+    desk.write(text)
+    report = await watch.reload()
+
+    assert isinstance(report.error, ConfigError)
+    assert str(report.error.param).startswith("auth.")
+    assert are_keys_required(live.current)
+
+
+async def test_a_host_that_is_left_out_keeps_the_bound_one_with_its_keys(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.write(OPEN)
+    live = Live(desk.build())
+    watch = ReloadWatch(live, [desk.file], desk.build, report=desk.reports.append)
+
+    desk.write(KEYS)
+    report = await watch.reload()
+
+    assert report.waiting_for_restart == ("server.host",)
+    assert live.current.server.host == "0.0.0.0"
+    assert are_keys_required(live.current)
+
+
+async def test_a_changed_file_beside_the_settings_is_a_reason_to_reload(tmp_path: Path) -> None:
+    beside = tmp_path / "beside.toml"
+    desk = Desk(tmp_path)
+    watch = ReloadWatch(desk.live, [desk.file], desk.build, report=desk.reports.append, beside=lambda: [beside])
+
+    beside.write_text("x")
+    for _ in range(3):
+        await watch.look()
+    beside.unlink()
+    for _ in range(3):
+        await watch.look()
+
+    assert desk.reports == [Reload(), Reload()]
+    assert desk.live.version == 2
 
 
 async def test_whoever_holds_the_old_tree_keeps_it_unchanged(desk: Desk) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.config.load import ConfigText, load, load_files, read_text, with_upstream
+from iflow_cli_proxy.config.load import ConfigText, load, load_files, read_text, read_toml, with_upstream
 from iflow_cli_proxy.config.origin import InvalidConfig
 from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.core.errors import ConfigError
@@ -155,3 +155,24 @@ def test_an_upstream_that_is_no_url_is_refused_with_an_example(url: str) -> None
 
     assert caught.value.param == "--upstream"
     assert "http://127.0.0.1:9801/v1" in caught.value.hint
+
+
+def test_an_upstream_with_a_password_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_upstream(Settings(), "http://u:secretpw@host/v1", "sk-1")
+
+    assert caught.value.param == "--upstream"
+    assert "--ask-key" in caught.value.hint
+    assert "secretpw" not in f"{caught.value.message} {caught.value.hint} {caught.value.detail}"
+
+
+def test_a_toml_file_beside_the_configuration_is_read_or_named(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text("a = 1\n")
+    bad.write_text("a = \n")
+
+    assert read_toml(good) == "a = 1\n"
+    with pytest.raises(InvalidConfig, match=r"bad\.toml:1"):
+        read_toml(bad)
+    with pytest.raises(InvalidConfig, match="no such file"):
+        read_toml(tmp_path / "none.toml")

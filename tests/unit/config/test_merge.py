@@ -151,6 +151,36 @@ def test_an_unknown_variable_of_a_known_table_is_a_mistake() -> None:
         merge.result()
 
 
+def test_a_slip_in_the_table_of_a_variable_is_noticed() -> None:
+    merge = Merge()
+    merge.environment({"IFLOW2API_SERVR_PORT": "3", "IFLOW2API_WIDGET": "another program's"})
+
+    with pytest.raises(InvalidConfig, match="did you mean IFLOW2API_SERVER_PORT") as caught:
+        merge.result()
+
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("server.port", 70000, "--port takes a whole number between 0 and 65535"),
+        ("logging.level", "loud", "--log-level takes one of debug"),
+        ("server.host", "", "--host takes an address such as 127.0.0.1"),
+    ],
+)
+def test_a_bad_flag_is_called_by_the_name_it_was_typed_with(name: str, value: object, message: str) -> None:
+    merge = Merge()
+    merge.flags({name: value})
+
+    with pytest.raises(InvalidConfig) as caught:
+        merge.result()
+
+    assert caught.value.message.startswith(message)
+    assert caught.value.param == message.partition(" ")[0]
+    assert "validate" not in caught.value.hint
+
+
 def test_all_mistakes_of_all_sources_are_reported_together() -> None:
     merge = Merge()
     merge.problem(Problem(name="", place="overrides.toml", message="this is not TOML"))

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from iflow_cli_proxy.config.leaf import spec_of
 from iflow_cli_proxy.config.load import ConfigText, load
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, upstream_leaves
 from iflow_cli_proxy.core.secret import Secret
@@ -80,3 +81,17 @@ def test_headers_are_a_named_set_or_a_table_of_extra_ones() -> None:
 def test_a_provider_has_every_leaf_of_upstream() -> None:
     upstream = Settings().upstream
     assert upstream_leaves(ProviderSettings(**upstream_leaves(upstream))) == upstream_leaves(upstream)
+
+
+def test_what_changes_nothing_yet_is_known() -> None:
+    idle = {".".join(path) for path, leaf in spec_of(Settings).leaves() if not leaf.note.is_in_effect}
+    provider = {path[0] for path, leaf in spec_of(ProviderSettings).leaves() if not leaf.note.is_in_effect}
+
+    assert idle == {
+        "auth.accept_account_ids",
+        "routing.strategy",
+        "routing.fallbacks",
+        "resilience.failure_threshold",
+        "resilience.cool_down_s",
+    }
+    assert provider == {"telemetry"}

@@ -2,7 +2,7 @@ import pytest
 
 from iflow_cli_proxy.config.leaf import spec_of
 from iflow_cli_proxy.config.schema import Settings
-from iflow_cli_proxy.config.variables import all_variables, setting_of, variable_of
+from iflow_cli_proxy.config.variables import SPECIAL, distance, is_misspelt, meant_by, setting_of, variable_of
 
 ROOT = spec_of(Settings)
 
@@ -45,5 +45,30 @@ def test_other_variables_stand_for_nothing(variable: str) -> None:
     assert setting_of(variable, ROOT) is None
 
 
-def test_the_known_variables_can_be_listed_for_suggestions() -> None:
-    assert "IFLOW2API_SERVER_PORT" in all_variables(ROOT)
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("IFLOW2API_SERVR_PORT", "IFLOW2API_SERVER_PORT"),
+        ("IFLOW2API_SREVER_PORT", "IFLOW2API_SERVER_PORT"),
+        ("IFLOW2API_SERVERPORT", "IFLOW2API_SERVER_PORT"),
+        ("IFLOW2API_SERVER_PROT", "IFLOW2API_SERVER_PORT"),
+        ("IFLOW2API_LOG_LEVEL", "IFLOW2API_LOGGING_LEVEL"),
+        ("IFLOW2API_CLIENT_KEYS", "IFLOW2API_CLIENT_KEY"),
+    ],
+)
+def test_a_slip_of_the_fingers_is_known_and_mostly_what_was_meant(variable: str, meant: str) -> None:
+    assert is_misspelt(variable, ROOT)
+    assert meant_by(variable, ROOT) == meant
+
+
+@pytest.mark.parametrize("variable", ["IFLOW2API_WIDGET_COLOUR", "IFLOW2API_DEMO_DELAY_MS", "IFLOW2API_X"])
+def test_what_resembles_nothing_of_ours_may_belong_to_another_program(variable: str) -> None:
+    assert not is_misspelt(variable, ROOT)
+
+
+def test_what_is_ours_but_no_setting_is_listed() -> None:
+    assert {"IFLOW2API_HOME", "IFLOW2API_CONFIG", "IFLOW2API_CLIENT_KEY", "IFLOW2API_UPSTREAM_API_KEY"} == SPECIAL
+
+
+def test_the_distance_counts_letters_put_in_taken_out_and_replaced() -> None:
+    assert [distance("server", word) for word in ("server", "servr", "sserver", "serber", "")] == [0, 1, 1, 1, 6]

@@ -154,6 +154,16 @@ def test_f17_an_end_marker_is_added_where_it_is_missing(make: Make, last: tuple[
 
 
 @BOTH
+def test_f16_content_and_then_the_upstreams_own_end_marker_is_a_good_end(make: Make) -> None:
+    pipe = make()
+    out = through(pipe, [frames(ROLE, piece("hello"), "[DONE]")])
+
+    assert pipe.failure is None
+    assert out.endswith(CODEC.end_marker)
+    assert b'"finish_reason":"' not in out
+
+
+@BOTH
 def test_f16_no_end_marker_and_no_finish_is_invented(make: Make) -> None:
     pipe = make()
     out = through(pipe, [frames(ROLE, piece("hello"))])

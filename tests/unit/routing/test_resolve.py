@@ -6,7 +6,7 @@ import pytest
 
 from iflow_cli_proxy.core.errors import NoAccountAvailable, UnknownModel
 from iflow_cli_proxy.routing.catalog import Catalog, Model
-from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
+from iflow_cli_proxy.routing.resolve import Described, Route, RoutingTable, describe, resolve
 
 
 def table(**changes: object) -> RoutingTable:
@@ -61,6 +61,24 @@ def test_an_alias_wins_over_a_model_of_the_same_name_and_exact_over_glob() -> No
 
 def test_aliases_that_point_at_each_other_end_somewhere() -> None:
     assert len(resolve("loop", table())) == 1
+
+
+def test_a_model_may_have_brackets_in_its_own_name() -> None:
+    catalogs = {"desk": Catalog([Model(id="Coder (30B)")])}
+    assert resolve("coder (30b)", table(catalogs=catalogs))[0].is_listed
+
+
+def test_a_name_is_described_by_what_would_answer() -> None:
+    assert describe("Claude-Opus", table()) == Described(provider="iflow", model=Model(id="glm-5"))
+    assert describe("desk/GLM-5(high)", table()) == Described(provider="desk", model=Model(id="glm-5"))
+    assert describe("new", table(aliases={"new": "desk/x"})) == Described(provider="desk", model=Model(id="new"))
+
+
+def test_a_name_that_is_only_passed_on_is_described_by_nothing() -> None:
+    assert describe("unheard-of", table()) is None
+    assert describe("desk/unheard-of", table()) is None
+    assert describe("unheard-of", table(passes_unknown=False)) is None
+    assert describe("glm-5", RoutingTable(catalogs={})) is None
 
 
 def test_without_providers_the_next_step_is_named() -> None:

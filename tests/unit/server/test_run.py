@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from iflow_cli_proxy.config.live import Live, Reload
 from iflow_cli_proxy.config.schema import ServerSettings, Settings
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.run import Server, report_reload, serve
 from iflow_cli_proxy.state.paths import find_paths
@@ -21,10 +23,10 @@ from tests.support.patience import until
 from tests.support.raw_client import RawClient
 
 
-def services(tmp_path: Path, **limits: float) -> Services:
+def services(tmp_path: Path, environ: dict[str, str] | None = None, **limits: float) -> Services:
     settings = Settings(server=ServerSettings(port=0, **limits))  # type: ignore[arg-type]
-    environ = {"IFLOW2API_HOME": str(tmp_path)}
-    return Services(Live(settings), find_paths(environ), environ, home=tmp_path)
+    around = {"IFLOW2API_HOME": str(tmp_path), **(environ or {})}
+    return Services(Live(settings), find_paths(around), around, home=tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals go another way there")
@@ -72,6 +74,30 @@ async def test_the_delay_before_the_port_closes_is_cut_short_by_a_second_signal(
         await running
 
 
+async def test_unused_connections_close_once_no_request_began_before_the_change(tmp_path: Path) -> None:
+    server = Server(running := services(tmp_path, environ={"IFLOW_API_KEY": "sk-0123456789abcdef"}))
+    exchange = Exchange(request_id="x", protocol="openai_chat", started_at=0.0)
+    server.state.in_flight.add(exchange)
+    before = running.settings.current
+
+    def change(connect_timeout_s: float) -> None:
+        upstream = replace(before.upstream, connect_timeout_s=connect_timeout_s)
+        running.settings.replace(replace(before, upstream=upstream))
+
+    change(1)
+    server.state.in_flight.add(later := Exchange(request_id="y", protocol="openai_chat", started_at=0.0))
+    change(2)
+    (first, second) = running.unused
+
+    server.state.in_flight.discard(exchange)
+    await until(lambda: first not in running.unused)
+    assert running.unused == (second,), "whoever came between the two changes may be using it"
+
+    server.state.in_flight.discard(later)
+    await until(lambda: not running.unused)
+    await server.aclose()
+
+
 async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     server = Server(services(tmp_path))
     await server.start()
@@ -83,12 +109,12 @@ async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reload", "level", "words"),
     [
-        (Reload(), logging.INFO, ["the settings are what they were"]),
+        (Reload(), logging.INFO, ["the settings are what they were; model files and sign-ins were read again"]),
         (Reload(changed=("server.drain_s",)), logging.INFO, ["settings taken up: server.drain_s"]),
         (
-            Reload(changed=("server.port",), waiting_for_restart=("server.port",)),
+            Reload(changed=("server.drain_s",), waiting_for_restart=("server.port",)),
             logging.WARNING,
-            ["settings taken up: server.port", "wait for a restart: server.port"],
+            ["settings taken up: server.drain_s\n", "wait for a restart: server.port"],
         ),
         (Reload(error=ConfigError("config.toml:3: no")), logging.ERROR, ["stay as they were: config.toml:3: no"]),
     ],

@@ -42,6 +42,36 @@ async def test_pings_open_a_stream_whose_upstream_thinks() -> None:
     assert rest.replace(b": ping\n\n", b"") == FIRST + LAST
 
 
+async def test_a_stream_that_gets_no_account_is_refused_with_a_status() -> None:
+    state = shell_state(FakeReply(asyncio.Event()), concurrency=1, keepalive_s=0.01)
+    state.gateway.current.turnstile.timeout_s = 0.1
+    async with shell(state) as client:
+        holding = asyncio.ensure_future(ask(client))
+        await until(lambda: bool(state.in_flight))
+        status, headers, body = await ask(client, stream=True)
+        holding.cancel()
+
+    assert status == 503
+    assert headers["retry-after"] == "1"
+    assert b'"code":"busy"' in body
+
+
+async def test_pings_begin_once_the_account_is_there() -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    state = shell_state(FakeReply(first, b"{}"), streaming(second, FIRST, LAST), concurrency=1, keepalive_s=0.02)
+    async with shell(state) as client:
+        holding = asyncio.ensure_future(ask(client))
+        await until(lambda: bool(state.in_flight))
+        waiting = asyncio.ensure_future(client.post("/v1/chat/completions", json={**QUESTION, "stream": True}))
+        await until(lambda: any(exchange.is_queued for exchange in state.in_flight))
+        first.set()
+        await holding
+        async with await waiting as reply:
+            assert await reply.content.readuntil(b"\n\n") == b": ping\n\n"
+            second.set()
+            assert (await reply.content.read()).endswith(FIRST + LAST)
+
+
 async def test_a_ping_that_comes_too_late_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
     """It was due while the last frames went out."""
     goes_on = asyncio.Event()

@@ -214,6 +214,20 @@ def test_i13_names_that_exist_pass(model: str) -> None:
         ([{"role": "assistant", "refusal": 5}], "messages[0].refusal"),
         ([{"role": "assistant", "signature": ["s"]}], "messages[0].signature"),
         ([{"role": "tool", "tool_call_id": 7, "content": "a"}], "messages[0].tool_call_id"),
+        ([{"role": "tool", "content": "a"}], "messages[0].tool_call_id"),
+        ([{"role": "system"}], "messages[0].content"),
+        ([{"role": "developer"}], "messages[0].content"),
+        ([{"role": "user", "name": "anna"}], "messages[0].content"),
+        ([{"role": "user", "content": None}], "messages[0].content"),
+        ([{"role": "assistant"}], "messages[0].content"),
+        ([{"role": "assistant", "content": None, "tool_calls": []}], "messages[0].content"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "messages[0].content[0].text"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "messages[0].content[0].image_url"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}], "messages[0].content[0].image_url"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]}],
+         "messages[0].content[0].image_url.url"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": None}}]}],
+         "messages[0].content[0].image_url.url"),
     ],
     ids=lambda value: repr(value)[:40],
 )  # fmt: skip
@@ -244,12 +258,19 @@ def test_i14_missing_fields_are_named() -> None:
         ("n", 0, "n"),
         ("temperature", "hot", "temperature"),
         ("temperature", -1, "temperature"),
+        ("temperature", 99, "temperature"),
+        ("presence_penalty", 2.1, "presence_penalty"),
+        ("frequency_penalty", -3, "frequency_penalty"),
+        ("top_logprobs", 21, "top_logprobs"),
+        ("top_logprobs", "many", "top_logprobs"),
         ("top_p", 2, "top_p"),
         ("stop", 5, "stop"),
         ("stop", ["a", 5], "stop[1]"),
         ("stop", ["a"] * 65, "stop"),
         ("tools", {}, "tools"),
         ("tools", [{"function": {"name": "f"}}], "tools[0].type"),
+        ("tools", [{"type": "function"}], "tools[0].function"),
+        ("tools", [{"type": "custom", "custom": {}}, {"type": "function", "function": None}], "tools[1].function"),
         ("tools", [{"type": "function", "function": {}}], "tools[0].function.name"),
         ("tools", [{"type": "function", "function": {"name": ""}}], "tools[0].function.name"),
         ("tools", [{"type": "function", "function": {"name": "f" * 100_000}}], "tools[0].function.name"),
@@ -284,6 +305,49 @@ def test_i16_destination_and_credentials_never_come_from_the_body(field: str) ->
     assert refused(**{field: None}) == field
 
 
+AGENTS: dict[str, list[dict[str, Any]]] = {
+    "OpenCode": [
+        {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c", "content": "Image read"},
+        {"role": "user", "content": [
+            {"type": "text", "text": "Attached media from tool result:"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        ]},
+    ],
+    "qwen-code": [
+        {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": ""}]},
+        {"role": "assistant", "content": None, "reasoning_content": "only thought"},
+    ],
+    "no content at all beside a call": [{"role": "assistant", "tool_calls": [CALL]}],
+    "an answer that was empty": [{"role": "assistant", "content": ""}],
+    "a refusal": [{"role": "assistant", "content": None, "refusal": "no"}],
+    "what calls looked like before tools": [
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "a"},
+    ],
+    "spoken": [{"role": "assistant", "audio": {"id": "audio_1"}}],
+    "URLs in any case": [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "HTTPS://example.org/a.png"}}]}
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_i14_what_agents_send_passes_as_it_is(agent: str) -> None:
+    envelope = accepted(messages=AGENTS[agent])
+
+    assert jsonx.decode(jsonx.encode(envelope.fields))["messages"] == AGENTS[agent]
+    assert len(decode_request(envelope).messages) == len(AGENTS[agent])
+
+
+def test_i15_the_ends_of_every_range_pass() -> None:
+    for sign in (-1, 1):
+        accepted(
+            temperature=sign + 1, presence_penalty=2 * sign, frequency_penalty=2.0 * sign, top_logprobs=10 + 10 * sign
+        )
+
+
 def test_unknown_fields_and_parts_pass_unchanged() -> None:
     parts = [{"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}, "fps": 2}]
     envelope = accepted(messages=[{"role": "user", "content": parts, "x": 1}], enable_search=True)
@@ -301,7 +365,8 @@ def test_explicit_nulls_count_as_absent() -> None:
 
 def test_the_envelope_says_what_routing_needs_and_keeps_the_rest_as_bytes() -> None:
     envelope = read(
-        b'{"model":"m","stream":true,"stream_options":{"include_usage":true},"seed": 7 ,"messages":[{"role":"user"}]}'
+        b'{"model":"m","stream":true,"stream_options":{"include_usage":true},"seed": 7 ,'
+        b'"messages":[{"role":"user","content":""}]}'
     )
 
     assert (envelope.model, envelope.is_stream, envelope.wants_usage) == ("m", True, True)
@@ -394,8 +459,6 @@ def test_a_message_survives_the_canonical_form(message: dict[str, Any]) -> None:
     ("message", "becomes"),
     [
         ({"role": "user", "content": [{"type": "text", "text": "a"}]}, {"role": "user", "content": "a"}),
-        ({"role": "user", "content": None}, {"role": "user", "content": ""}),
-        ({"role": "user"}, {"role": "user", "content": ""}),
         ({"role": "user", "content": []}, {"role": "user", "content": ""}),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": "https://example.org/a.png"}]},

@@ -12,6 +12,9 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
 
 
+NAMED = {"type": "function", "function": {"name": "f"}}
+
+
 def build(model: str, given: dict[str, Any] | None = None, **more: Any) -> Any:
     """The body as iFlow would read it; fields are handed over as bytes, as the fast path does."""
     fields = {"messages": MESSAGES, **(given or {})}
@@ -164,11 +167,20 @@ def test_kimi_gets_the_only_sampling_it_accepts() -> None:
     [
         ({"tools": TOOLS, "reasoning_effort": "high"}, "auto"),
         ({"tools": TOOLS, "reasoning_effort": "high", "tool_choice": "none"}, "none"),
+        ({"tools": TOOLS, "reasoning_effort": "high", "tool_choice": "auto"}, "auto"),
+        ({"tools": TOOLS, "reasoning_effort": "high", "tool_choice": "required"}, "auto"),
+        ({"tools": TOOLS, "reasoning_effort": "high", "tool_choice": NAMED}, "auto"),
+        ({"tools": TOOLS, "reasoning_effort": "high", "tool_choice": None}, "auto"),
+        ({"tools": TOOLS, "thinking": {"type": "enabled", "x": 1}, "tool_choice": "required"}, "auto"),
+        ({"tools": TOOLS, "thinking": {"type": "disabled"}, "tool_choice": "required"}, "required"),
+        ({"tools": TOOLS, "reasoning_effort": "none", "tool_choice": NAMED}, NAMED),
+        ({"tools": TOOLS, "reasoning_effort": "none"}, None),
+        ({"tools": TOOLS, "tool_choice": "required"}, "required"),
         ({"tools": TOOLS}, None),
-        ({"reasoning_effort": "high"}, None),
+        ({"reasoning_effort": "high", "tool_choice": "required"}, None),
     ],
 )
-def test_thinking_kimi_with_tools_is_told_that_it_may_choose(given: dict[str, Any], choice: str | None) -> None:
+def test_thinking_kimi_with_tools_is_told_that_it_may_choose(given: dict[str, Any], choice: Any) -> None:
     assert build("kimi-k2.5", given).get("tool_choice") == choice
 
 
@@ -196,7 +208,30 @@ def test_the_vendors_own_deployments_get_the_session_in_the_body() -> None:
 
 
 def test_fields_nobody_here_knows_go_on() -> None:
-    assert build("glm-5", {"seed": 3, "stop": ["x"], "user": "me"})["user"] == "me"
+    body = build("glm-5", {"seed": 3, "enable_search": True})
+    assert (body["seed"], body["enable_search"]) == (3, True)
+
+
+@pytest.mark.parametrize("stop", ["x", ["x", "y"]])
+def test_stop_sequences_are_passed_on(stop: Any) -> None:
+    assert build("glm-5", {"stop": stop})["stop"] == stop
+
+
+@pytest.mark.parametrize("stop", [[], None, ""])
+def test_no_stop_sequences_are_no_field(stop: Any) -> None:
+    assert "stop" not in build("glm-5", {"stop": stop})
+
+
+def test_what_clients_tell_about_themselves_stays_here() -> None:
+    told = {
+        "metadata": {"user_id": "me"},
+        "session_id": "s",
+        "conversation_id": "c",
+        "user": "me",
+        "store": False,
+        "prompt_cache_key": "k",
+    }
+    assert build("glm-5", told) == build("glm-5")
 
 
 def test_messages_are_copied_without_being_parsed() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.providers.discovery import Discovery, FileText
-from iflow_cli_proxy.providers.iflow.credentials import discover, from_environment
+from iflow_cli_proxy.providers.iflow.credentials import discover, files, from_environment
 
 HOME = Path("/home/me")
 FOLDER = HOME / ".iflow"
@@ -248,3 +248,14 @@ def test_an_odd_user_name_is_no_label() -> None:
     for name in ["a\r\nb", "用户", "", "x" * 65, 7]:
         found = search({"oauth_creds.json": {**TOKENS, "apiKey": "sk-a", "userName": name}})
         assert found.accounts[0].label == "iflow-cli"
+
+
+def test_every_file_that_is_read_can_be_watched() -> None:
+    read: list[Path] = []
+
+    def note(path: Path) -> None:
+        read.append(path)
+
+    discover({}, HOME, note)
+
+    assert set(files({}, HOME)) == set(read)

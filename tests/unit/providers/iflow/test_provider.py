@@ -148,3 +148,9 @@ def test_after_the_end_a_web_page_or_a_redirect_names_the_way_out() -> None:
 def test_before_the_end_and_for_relays_there_is_no_talk_of_it() -> None:
     assert provider(FakeClock(SUNSET_AT - 1)).hint_when_gone == ""
     assert provider(FakeClock(SUNSET_AT + 1), base_url="http://relay:1/v1").hint_when_gone == ""
+
+
+@pytest.mark.parametrize("url", ["https://apis.iflow.cn/v1/", "http://apis.iflow.cn/v1", "https://api.iflow.cn"])
+def test_every_spelling_of_the_vendors_address_is_the_vendors(url: str) -> None:
+    assert provider(FakeClock(SUNSET_AT + 1), base_url=url).hint_when_gone
+    assert not provider(FakeClock(SUNSET_AT + 1), base_url="https://notiflow.cn/v1").hint_when_gone

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.server.state import ServerState
 from tests.support.shell import Client, shell, shell_state
 
 MODELS = (
     Model(id="GLM-5", context_tokens=200_000, output_tokens=8192, thinking="switchable", created=7, owned_by="z"),
-    Model(id="seer", has_vision=True),
+    Model(id="seer", has_vision=True, thinking="always", context_tokens=9, aliases=("prophet",)),
     Model(id="hidden", is_hidden=True),
 )
 
@@ -17,7 +19,7 @@ def state_with_models() -> ServerState:
     state = shell_state()
     table = state.gateway.current.table
     table.catalogs["up"].add(MODELS)
-    object.__setattr__(table, "aliases", {"claude-*": "GLM-5", "fast": "seer", "glm-5": "seer"})
+    object.__setattr__(table, "aliases", {"claude-*": "GLM-5", "fast": "Seer", "new": "up/unheard"})
     return state
 
 
@@ -30,9 +32,9 @@ async def ids(client: Client, path: str) -> list[str]:
 
 async def test_every_listed_model_stands_there_once_and_then_the_plain_aliases() -> None:
     async with shell(state_with_models()) as client:
-        assert await ids(client, "/v1/models") == ["GLM-5", "seer", "fast"]
-        assert await ids(client, "/models") == ["GLM-5", "seer", "fast"]
-        assert await ids(client, "/v1/vision-models") == ["seer"]
+        assert await ids(client, "/v1/models") == ["GLM-5", "seer", "fast", "new"]
+        assert await ids(client, "/models") == ["GLM-5", "seer", "fast", "new"]
+        assert await ids(client, "/v1/vision-models") == ["seer", "fast"]
 
 
 async def test_one_model_is_found_whatever_its_case_with_what_is_known_of_it() -> None:
@@ -48,6 +50,53 @@ async def test_one_model_is_found_whatever_its_case_with_what_is_known_of_it() -
             "context_window": 200_000,
             "max_output_tokens": 8192,
         }
+
+
+@pytest.mark.parametrize(
+    ("asked", "window"),
+    [
+        ("fast", 9),
+        ("prophet", 9),
+        ("up/seer", 9),
+        ("UP/Seer", 9),
+        ("seer(high)", 9),
+        ("up/seer(high)", 9),
+        ("claude-opus-4", 200_000),
+        ("hidden", None),
+        ("new", None),
+    ],
+)
+async def test_every_name_that_is_served_has_the_facts_of_what_answers(asked: str, window: int | None) -> None:
+    async with shell(state_with_models()) as client, client.get(f"/v1/models/{asked}") as answer:
+        row: Any = await answer.json()
+
+    assert answer.status == 200
+    assert row["id"] == asked
+    assert row["provider"] == "up"
+    assert row["owned_by"] == ("z" if asked == "claude-opus-4" else "up")
+    assert row.get("context_window") == window
+    assert row["vision"] is (window == 9)
+
+
+async def test_an_alias_with_the_name_of_a_model_shows_its_target() -> None:
+    state = state_with_models()
+    state.gateway.current.table.aliases["glm-5"] = "seer"  # type: ignore[index]
+    async with shell(state) as client:
+        assert await ids(client, "/v1/vision-models") == ["GLM-5", "seer", "fast"]
+
+
+@pytest.mark.parametrize("asked", ["up/unheard", "unheard", "unheard(high)", "down/seer", "(high)", "*"])
+async def test_a_name_that_would_only_be_passed_on_is_not_found(asked: str) -> None:
+    async with shell(state_with_models()) as client, client.get(f"/v1/models/{asked}") as answer:
+        assert answer.status == 404
+
+
+async def test_an_alias_of_nothing_is_not_listed_where_unknown_models_are_refused() -> None:
+    state = state_with_models()
+    object.__setattr__(state.gateway.current.table, "passes_unknown", False)
+    object.__setattr__(state.gateway.current.table, "aliases", {"new": "unheard"})
+    async with shell(state) as client:
+        assert "new" not in await ids(client, "/v1/models")
 
 
 async def test_a_model_nobody_lists_is_not_found_and_not_repeated() -> None:

@@ -11,7 +11,7 @@ from iflow_cli_proxy.server.middleware.access_log import CLIENT_GONE
 from iflow_cli_proxy.telemetry.formats import FIELDS
 from tests.support.fake_transport import FakeReply
 from tests.support.patience import until
-from tests.support.shell import ask, shell, shell_state
+from tests.support.shell import REPLY, ask, shell, shell_state
 
 LOGGER = "iflow2api.access"
 
@@ -39,6 +39,25 @@ async def test_a_question_is_one_line_with_all_that_is_known_of_it(caplog: pytes
     assert fields["stream"] is False
     assert not fields["error"]
     assert fields["ms"] >= fields["first_byte_ms"] >= 0
+
+
+COUNTED = FakeReply(
+    b'{"id":"1","choices":[{"index":0,"message":{"content":"hello"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":3,"completion_tokens":5}}'
+)
+
+
+@pytest.mark.parametrize(("reply", "prompt", "is_estimated"), [(COUNTED, 3, None), (REPLY, None, True)])
+async def test_tokens_nobody_counted_are_marked_and_those_of_the_prompt_are_not_made_up(
+    caplog: pytest.LogCaptureFixture, reply: FakeReply, prompt: int | None, is_estimated: bool | None
+) -> None:
+    async with shell(shell_state(reply, access_log=True)) as client:
+        await ask(client)
+
+    ((_, fields),) = lines(caplog)
+    assert fields["prompt_tokens"] == prompt
+    assert fields["completion_tokens"] > 0
+    assert fields.get("tokens_estimated") is is_estimated
 
 
 async def test_everything_else_is_a_short_line(caplog: pytest.LogCaptureFixture) -> None:

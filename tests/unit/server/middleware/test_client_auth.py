@@ -7,13 +7,11 @@ from dataclasses import replace
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from iflow_cli_proxy.config.schema import AuthSettings, KeysRequired, ServerSettings, Settings
+from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.server.middleware.client_auth import (
-    are_keys_required,
     identify,
-    is_loopback,
     is_own_host,
     known_keys,
 )
@@ -78,30 +76,6 @@ def test_two_keys_are_one_too_many(headers: list[tuple[str, str]]) -> None:
 def test_keys_are_known_by_digest_only() -> None:
     assert not any(b"key" in digest for digest in KNOWN)
     assert {len(digest) for digest in KNOWN} == {32}
-
-
-@pytest.mark.parametrize(
-    ("required", "host", "expected"),
-    [
-        ("auto", "127.0.0.1", False),
-        ("auto", "::1", False),
-        ("auto", "localhost", False),
-        ("auto", "0.0.0.0", True),
-        ("auto", "192.168.1.7", True),
-        ("auto", "gateway.example", True),
-        ("always", "127.0.0.1", True),
-        ("never", "0.0.0.0", False),
-    ],
-)
-def test_keys_are_asked_for_where_strangers_can_reach_us(required: KeysRequired, host: str, expected: bool) -> None:
-    settings = Settings(auth=AuthSettings(required=required), server=ServerSettings(host=host))
-
-    assert are_keys_required(settings) is expected
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
-def test_loopback_is_known_by_every_name(host: str) -> None:
-    assert is_loopback(host)
 
 
 @pytest.mark.parametrize(
