@@ -1,6 +1,6 @@
 """A server's life: open the port, serve, take up changed settings, drain, leave.
 
-SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP reloads (RELIABILITY R9, R10).
+SIGTERM, SIGINT and a closed terminal drain, a second one leaves at once, SIGHUP reloads (RELIABILITY R9, R10).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -167,13 +168,37 @@ async def serve(
             supervisor = server.state.supervisor
             supervisor.keep_running("settings watch", watch.run)
             if hasattr(signal, "SIGHUP"):
-                _on_signals((signal.SIGHUP,), lambda: supervisor.run_once("reload", _reload(watch)))
+                _on_signals((signal.SIGHUP,), _at_hangup(server, watch))
         server.list_models_now_and_then()
         await on_ready(server, listener)
     except BaseException:
         await server.aclose()
         raise
     await server.run_until_stopped()
+
+
+def _at_hangup(server: Server, watch: ReloadWatch) -> Callable[[], None]:
+    """SIGHUP asks for a reload, unless it says that the terminal `serve` was started in is gone: then nobody is left
+    to stop it, and it drains."""
+    terminal = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
+
+    def act() -> None:
+        if terminal is not None and _is_gone(terminal):
+            server.stop()
+        else:
+            server.state.supervisor.run_once("reload", _reload(watch))
+
+    return act
+
+
+def _is_gone(terminal: int) -> bool:
+    import termios  # there is none on Windows, and no SIGHUP either
+
+    try:
+        termios.tcgetattr(terminal)
+    except termios.error:
+        return True
+    return False
 
 
 async def _reload(watch: ReloadWatch) -> None:
