@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from iflow_cli_proxy.core.usage import Usage
@@ -19,8 +17,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
 
 
-@dataclass(kw_only=True, eq=False)
-class Exchange:
+class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """One client request, all its attempts and how it ended. Instants are monotonic seconds."""
 
     request_id: str
@@ -29,7 +26,7 @@ class Exchange:
     client: str = ""
     asked: str = ""
     is_stream: bool = False
-    attempts: list[AttemptRecord] = field(default_factory=list)
+    attempts: list[AttemptRecord] = msgspec.field(default_factory=list)
     account: str = ""
     route: str = ""
     usage: Usage | None = None

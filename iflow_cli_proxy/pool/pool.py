@@ -6,7 +6,9 @@ Pure bookkeeping: it never waits. Waiting for room is `gateway/turnstile.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from iflow_cli_proxy.pool.account import Account
 
@@ -27,12 +29,11 @@ class Standing:
         return not self.account.concurrency or self.in_flight < self.account.concurrency
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, eq=False):
     """The right to use an account for one attempt; give it back exactly once."""
 
     account: Account
-    standing: Standing = field(repr=False, compare=False)
+    standing: Standing
 
 
 class AccountPool:

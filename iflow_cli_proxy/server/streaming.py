@@ -45,7 +45,7 @@ class ClientAnswer:
         self._silence_s = settings.keepalive_s
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._response: web.StreamResponse | None = None
         self._opening = asyncio.Lock()
         self._is_complete = False

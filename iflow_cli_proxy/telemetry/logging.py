@@ -91,6 +91,8 @@ def start_logging(settings: LoggingSettings, stream: TextIO | None = None) -> Ba
     if settings.file:
         sink = FileSink(Path(settings.file), max_bytes=settings.max_bytes, keep=settings.files)
         targets.append(Target(sink, JsonFormatter()))
+    # No line of ours names its thread, process or task, and finding them out costs a third of a record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = BackgroundHandler(targets)
     set_level(settings)
     house = logging.getLogger(NAME)
