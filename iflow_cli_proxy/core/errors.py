@@ -252,6 +252,16 @@ class CutOff(Malformed):
     kind = "upstream_cut"
 
 
+def never_began() -> EmptyAnswer:
+    """A stream that ended before it had anything to show."""
+    return EmptyAnswer("The upstream ended the stream without an answer.")
+
+
+def cut_short() -> CutOff:
+    """An answer that ended before it had said why."""
+    return CutOff("The upstream's answer was cut off before its end.")
+
+
 class Rejected(UpstreamError):
     """The upstream says that the client's request is wrong; `status` is its 4xx."""
 

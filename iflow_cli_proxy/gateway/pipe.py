@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, GatewayError, of_kind
+from iflow_cli_proxy.core.errors import GatewayError, cut_short, never_began, of_kind
 from iflow_cli_proxy.core.events import ChoiceEnded, Delta, Ended, Event, Failed, PartKind, PartStarted, UsageReported
 from iflow_cli_proxy.core.sse import Frame, Framer
 from iflow_cli_proxy.core.stage import Stage
@@ -89,7 +89,7 @@ class FastPipe:
         self.is_over = True
         if self._tap.is_finished:
             return out + self._codec.end_marker
-        self.failure = _unfinished(self.has_content)
+        self.failure = cut_short() if self.has_content else never_began()
         return out
 
     def _pass_on(self, frames: Iterable[Frame]) -> bytes:
@@ -124,7 +124,7 @@ class FastPipe:
         if self._tap.is_finished or self.has_content:
             out.append(self._codec.end_marker)
         else:
-            self.failure = EmptyAnswer("The upstream ended the stream without an answer.")
+            self.failure = never_began()
 
     def _fail(self, error: GatewayError) -> None:
         self.is_over = True
@@ -185,7 +185,7 @@ class SlowPipe:
                 case Ended():
                     self.is_over = True
                     if not self.has_content:
-                        self.failure = _unfinished(has_content=False)
+                        self.failure = never_began()
                         break
                 case Delta():
                     self.has_content = True
@@ -203,9 +203,3 @@ class SlowPipe:
                     pass
             out += self._encoder.feed(event)
         return b"".join(out)
-
-
-def _unfinished(has_content: bool) -> GatewayError:
-    if has_content:
-        return CutOff("The upstream's answer was cut off before its end.")
-    return EmptyAnswer("The upstream ended the stream without an answer.")

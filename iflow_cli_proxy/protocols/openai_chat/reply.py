@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, Failing, GatewayError, Malformed
+from iflow_cli_proxy.core.errors import EmptyAnswer, Failing, GatewayError, Malformed, cut_short
 from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
@@ -28,7 +28,6 @@ from iflow_cli_proxy.protocols.openai_chat.wire import (
     decode_answer,
 )
 
-CUT_SHORT: Final = "The upstream's answer was cut off before its end."
 _LAST_DATE: Final = 253_402_300_800
 """Epoch seconds at the end of the year 9999."""
 
@@ -41,7 +40,7 @@ def judged(body: bytes, judge: Judge) -> GatewayError:
         value = jsonx.decode_strict(body)
     except JsonError as error:
         if error.is_cut:
-            return CutOff(CUT_SHORT)
+            return cut_short()
         return Malformed("The upstream sent something that cannot be read as JSON.", detail=error.what)
     found = judge(value) if isinstance(value, dict) else None
     return found or Malformed("The upstream sent JSON that is not an answer.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, GatewayError
+from iflow_cli_proxy.core.errors import GatewayError, cut_short, never_began
 from iflow_cli_proxy.core.events import (
     ChoiceEnded,
     Delta,
@@ -32,7 +32,6 @@ from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.openai_chat.calls import Call, Calls
 from iflow_cli_proxy.protocols.openai_chat.errors import stream_error_object
 from iflow_cli_proxy.protocols.openai_chat.reply import (
-    CUT_SHORT,
     arguments_of,
     decode_head,
     encode_call,
@@ -55,8 +54,6 @@ from iflow_cli_proxy.protocols.openai_chat.wire import (
 )
 
 END_MARKER: Final = encode_frame(DONE)
-
-NEVER_BEGAN: Final = "The upstream ended the stream without an answer."
 
 
 # --- decode -------------------------------------------------------------------------------------------------------
@@ -107,7 +104,7 @@ class StreamDecoder:
             return []
         ended = [choice for choice in self._choices.values() if choice.is_ended]
         if self._has_content and (len(ended) < self._asked or len(ended) < len(self._choices)):
-            return [self._fail(CutOff(CUT_SHORT))]
+            return [self._fail(cut_short())]
         return self._end()
 
     @property
@@ -120,7 +117,7 @@ class StreamDecoder:
 
     def _end(self) -> list[Event]:
         if not self._has_content:
-            return [self._fail(EmptyAnswer(NEVER_BEGAN))]
+            return [self._fail(never_began())]
         self._is_over = True
         closing = [event for choice in self._choices.values() for event in self._close_parts(choice)]
         return [*closing, Ended()]
