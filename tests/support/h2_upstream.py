@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, TypeAlias
+
+from tests.support.listening import Listening
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
@@ -48,49 +49,18 @@ def settings_flood(times: int) -> Step:
     return lambda stream: frame(SETTINGS, 0, 0) * times
 
 
-class H2Upstream:
+class H2Upstream(Listening):
     """Serves on 127.0.0.1 while its `async with` block runs."""
 
     def __init__(self, tls: ssl.SSLContext, *scripts: Sequence[Step]) -> None:
         tls.set_alpn_protocols(["h2"])
-        self._tls = tls
+        super().__init__(tls)
         self._scripts = scripts
-        self._server: asyncio.Server
-        self._tasks: set[asyncio.Task[None]] = set()
         self.requests = 0
-        self.connections = 0
-        self.port = 0
 
     @property
     def url(self) -> str:
         return f"https://localhost:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            await self._serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.readexactly(len(PREFACE)) == PREFACE

@@ -6,26 +6,24 @@ import asyncio
 import base64
 import contextlib
 import ipaddress
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
+from tests.support.listening import Listening
 
-class TunnelProxy:
+
+class TunnelProxy(Listening):
     """What both have in common: serve, count, and copy bytes both ways."""
 
     scheme = "http"
 
     def __init__(self, *, user: str = "", password: str = "", silent: bool = False, refuse: bool = False) -> None:
+        super().__init__()
         self._user = user
         self._password = password
         self._silent = silent
         self._refuse = refuse
-        self._server: asyncio.Server
-        self._tasks: set[asyncio.Task[None]] = set()
         self.targets: list[str] = []
         """`host:port` of every tunnel or request, as the client named it."""
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -34,36 +32,13 @@ class TunnelProxy:
     def url_with(self, user: str, password: str) -> str:
         return f"{self.scheme}://{user}:{password}@127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            if self._silent:
-                await reader.read()
-            else:
-                await self._serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._silent:
+            await reader.read()
+        else:
+            await self._speak(reader, writer)
+
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         raise NotImplementedError
 
     async def _tunnel(
@@ -80,7 +55,7 @@ class TunnelProxy:
 
 
 class HttpProxy(TunnelProxy):
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").rstrip().split("\r\n")
         method, target, version = first.split(" ")
@@ -111,7 +86,7 @@ class HttpProxy(TunnelProxy):
 class SocksProxy(TunnelProxy):
     scheme = "socks5"
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _, count = await reader.readexactly(2)
         methods = await reader.readexactly(count)
         if self._user:
