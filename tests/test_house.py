@@ -40,6 +40,7 @@ WITHOUT_A_TEST_OF_ITS_OWN: Final = {
     "__main__": "two lines; tests/cli/test_app.py runs it as a process",
     "protocols.base": "an interface and its value types; tests/contract holds every codec to it",
     "server.keys": "names of shared objects; nothing runs",
+    "signin.place": "an interface; tests/unit/state holds both kinds of place to it",
     "providers.base": "an interface and its value types; tests/contract holds every provider to it",
 }
 
@@ -99,7 +100,7 @@ FLOOR: Final = [
             "transport/__init__",
             "transport/base",
             "transport/plain",
-            "wiring",
+            "wiring/services",
         )
     ),
 ]
@@ -113,8 +114,8 @@ WRONG: Final = [
     (house.wrong_arrows, "gateway/exchange.py", "def f():\n    from iflow_cli_proxy.config.schema import Settings"),
     (house.wrong_arrows, "server/app.py", "from iflow_cli_proxy.transport.plain import PlainTransport"),
     (house.wrong_arrows, "server/app.py", "from iflow_cli_proxy import transport"),
-    (house.wrong_arrows, "wiring.py", "from iflow_cli_proxy.server.app import build_app"),
-    (house.wrong_arrows, "wiring.py", "from iflow_cli_proxy.demo import app"),
+    (house.wrong_arrows, "wiring/services.py", "from iflow_cli_proxy.server.app import build_app"),
+    (house.wrong_arrows, "wiring/services.py", "from iflow_cli_proxy.demo import app"),
     (house.wrong_arrows, "demo/app.py", "from iflow_cli_proxy.gateway.exchange import Exchange"),
     (house.wrong_arrows, "attic/old.py", "from iflow_cli_proxy.core import jsonx"),
     (house.wrong_arrows, "protocols/gemini/stream.py", "from iflow_cli_proxy.protocols.anthropic.wire import PROTOCOL"),
@@ -151,7 +152,7 @@ def test_a_wrong_module_is_one_line(rule: Rule, path: str, source: str) -> None:
 
 
 RIGHT: Final = [
-    (house.wrong_arrows, "server/app.py", "from iflow_cli_proxy.wiring import Services"),
+    (house.wrong_arrows, "server/app.py", "from iflow_cli_proxy.wiring.services import Services"),
     (house.wrong_arrows, "gateway/exchange.py", "from iflow_cli_proxy.transport.base import Transport"),
     (house.wrong_arrows, "cli/serving.py", "from iflow_cli_proxy.demo.app import build"),
     (house.wrong_arrows, "providers/iflow/errors.py", "from iflow_cli_proxy.providers.errors import of_status"),

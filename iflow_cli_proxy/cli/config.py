@@ -193,7 +193,7 @@ def validate(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOptio
     import dataclasses
 
     from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.wiring import checked
+    from iflow_cli_proxy.wiring.services import checked
 
     opened = session(ctx, config)
     try:
@@ -271,7 +271,7 @@ def _refuse_mismatch(name: Name, spec: LeafSpec, raw: object) -> None:
 def _refuse_no_start(settings: Settings, opened: Session) -> None:
     """What `serve` refuses is not written down either."""
     from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.wiring import checked
+    from iflow_cli_proxy.wiring.services import checked
 
     try:
         checked(settings, opened.paths(), opened.environ)

@@ -9,7 +9,7 @@ from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.core.errors import ConfigError
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 
 
 @dataclass(frozen=True, kw_only=True)

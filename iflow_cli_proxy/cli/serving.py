@@ -36,7 +36,7 @@ from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
-from iflow_cli_proxy.wiring import Services, Wired, checked
+from iflow_cli_proxy.wiring.services import Services, Wired, checked
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
 _MODELS_SHOWN: Final = 6

@@ -24,7 +24,7 @@ from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.transport.base import Transport
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 
 _LOG: Final = logging.getLogger("iflow2api.server")
 _MODELS_EVERY_S: Final = 3600.0

@@ -18,7 +18,7 @@ from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.config.schema import AuthSettings, ProviderSettings, Settings
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 from tests.support.raw_upstream import RawUpstream, answer
 
 LISTENER: Final[Any] = SimpleNamespace(urls=("http://[::1]:28000",), host="::1", port=28000)

@@ -14,7 +14,7 @@ from iflow_cli_proxy.config.schema import ServerSettings, Settings
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.run import Server
 from iflow_cli_proxy.state.paths import find_paths
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 from tests.support.raw_client import ask
 from tests.support.raw_upstream import RawUpstream, Script, answer
 

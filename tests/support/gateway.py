@@ -17,7 +17,7 @@ from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.run import Server
 from iflow_cli_proxy.state.paths import find_paths
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 
 
 @dataclass

@@ -22,7 +22,7 @@ ROWS: Final = (
     ("cli",),
     ("server",),
     ("wiring",),
-    ("gateway",),
+    ("gateway", "signin"),
     ("providers", "state", "telemetry"),
     ("protocols", "routing", "pool", "transport", "config"),
     ("core",),
@@ -37,7 +37,7 @@ DEMO_SEES: Final = (
     "providers.iflow.headers",
     "providers.iflow.signature",
 )
-DEMO_SEEN_BY: Final = ("cli.serving",)
+DEMO_SEEN_BY: Final = ("cli.serving", "cli.demo")
 CONCRETE: Final = ("providers", "transport")
 """Rooms of which the server may see only the interface, `base`."""
 FAMILIES: Final = ("protocols", "providers")
@@ -48,11 +48,13 @@ IMPURE_MODULES: Final = frozenset({"asyncio", "socket", "time", "random", "loggi
 PURE_BUT: Final = {("core.clock", "time"): "the one place that reads the machine's clock"}
 
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "aiohttp": ("server", "transport", "demo", "cli.chatting"),
+    "aiohttp": ("server", "transport", "demo", "cli.chatting", "signin.loopback"),
     "multidict": ("server", "transport", "demo"),
     "yarl": ("server", "transport", "demo"),
     "aiohttp_socks": ("transport",),
+    "cryptography": ("state.vault", "state.bundle", "state.sealing"),
     "curl_cffi": ("transport", "cli.version"),
+    "keyring": ("state.vault", "state.sealing"),
     "msgspec": ("core", "protocols", "routing", "pool", "transport", "providers", "gateway"),
     "platformdirs": ("state",),
     "prometheus_client": ("telemetry",),

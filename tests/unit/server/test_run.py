@@ -18,7 +18,7 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.run import Server, report_reload, serve
 from iflow_cli_proxy.state.paths import find_paths
-from iflow_cli_proxy.wiring import Services
+from iflow_cli_proxy.wiring.services import Services
 from tests.support.patience import until
 from tests.support.raw_client import RawClient
 

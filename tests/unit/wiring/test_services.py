@@ -13,7 +13,7 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
 from iflow_cli_proxy.state.paths import Paths, find_paths
-from iflow_cli_proxy.wiring import Services, checked
+from iflow_cli_proxy.wiring.services import Services, checked
 from tests.support.fake_clock import FakeClock
 from tests.support.gateway import settings_from, upstream_table
 
