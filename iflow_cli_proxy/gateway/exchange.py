@@ -13,20 +13,25 @@ from math import isfinite
 from typing import Final
 
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.errors import CredentialError, GatewayError, Revoked
 from iflow_cli_proxy.gateway.attempt import CANCELLED, OUR_BUG, AnswerRules, Attempt, Question, Upstream
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, Relay
+from iflow_cli_proxy.gateway.renewal import NoRenewal, Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries, most_useful, pause_before_retry
 from iflow_cli_proxy.gateway.session import conversation_of
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.verdict import advise
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.pool import Lease
 from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 _TIMEOUT_HEADER: Final = "x-request-timeout"
 _MOST_ROUTES: Final = 1024
+_LONGEST_RENEWAL_S: Final = 20.0
+"""A request waits no longer for a newer credential; the refresh itself goes on for the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,7 @@ class Gateway:
         budget: RetryBudget,
         clock: Clock,
         chance: Callable[[], float],
+        renewal: Renewal | None = None,
     ) -> None:
         self.codecs = codecs
         self.upstreams = upstreams
@@ -60,6 +66,7 @@ class Gateway:
         self._budget = budget
         self._clock = clock
         self._chance = chance
+        self._renewal = renewal or NoRenewal()
         self._routes: dict[str, Route] = {}
         """Names that were resolved already: catalogues do not change while a gateway lives."""
 
@@ -111,6 +118,8 @@ class Gateway:
             try:
                 return await self._attempt(question, route, tries)
             except GatewayError as error:
+                if await self._has_newer(error, question, tries):
+                    continue
                 pause_s = self._pause_before_next(error, question, route, tries)
                 if pause_s is None:
                     told = most_useful([*tries.failures.values()] or [error])
@@ -123,9 +132,14 @@ class Gateway:
         deadline = question.deadline
         question.exchange.is_queued = True
         try:
-            lease = await self.turnstile.enter(route.provider, tries.failures, patience_s=deadline.remaining_s())
+            lease = await self.turnstile.enter(
+                route.provider, tries.failures, wanted=tries.renewed_now, patience_s=deadline.remaining_s()
+            )
         finally:
             question.exchange.is_queued = False
+        tries.renewed_now = ""
+        if lease.account.fresh_until <= self._clock.monotonic():
+            lease = await self._with_newer(lease, deadline)
         deadline.restart()  # the time in the queue was not the upstream's
         tries.attempts += 1
         attempt = Attempt(
@@ -138,6 +152,7 @@ class Gateway:
             rules=self.rules.answer,
             clock=self._clock,
         )
+        tries.account = lease.account
         try:
             return await attempt.run()
         except GatewayError as error:
@@ -152,6 +167,40 @@ class Gateway:
         except BaseException:
             attempt.close(OUR_BUG)
             raise
+
+    async def _with_newer(self, lease: Lease, deadline: Deadline) -> Lease:
+        """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""
+        try:
+            newer = await self._renewed(lease.account, deadline)
+        except BaseException:
+            self.turnstile.leave(lease)
+            raise
+        return Lease(newer, lease.standing) if newer is not None else lease
+
+    async def _has_newer(self, error: GatewayError, question: Question, tries: Tries) -> bool:
+        """Whether a refused bearer was renewed, so that the same account is tried again at once (F37).
+
+        Once for each account and exchange; an account that cannot be renewed, or is refused again, is noted (F38).
+        """
+        account = tries.account
+        if not isinstance(error, CredentialError) or account is None:
+            return False
+        is_first = account.id not in tries.renewed and not isinstance(error, Revoked)
+        if is_first and not question.exchange.is_committed and tries.attempts < self.rules.retry.max_attempts:
+            tries.renewed.add(account.id)
+            if await self._renewed(account, question.deadline) is not None:
+                tries.failures.pop(account.id, None)
+                tries.renewed_now = account.id
+                return True
+        self._renewal.note_refused(account, error)
+        return False
+
+    async def _renewed(self, account: Account, deadline: Deadline) -> Account | None:
+        try:
+            async with asyncio.timeout(min(_LONGEST_RENEWAL_S, max(0.0, deadline.remaining_s()))):
+                return await self._renewal.renew(account)
+        except TimeoutError:
+            return None
 
     def _pause_before_next(self, error: GatewayError, question: Question, route: Route, tries: Tries) -> float | None:
         """Seconds until the next attempt, None when `error` was the last word."""

@@ -20,6 +20,7 @@ from iflow_cli_proxy.core.errors import (
     RateLimited,
     Retry,
 )
+from iflow_cli_proxy.pool.account import Account
 
 _LONGEST_BACKOFF_S: Final = 8.0
 _LONGEST_SLEEP_S: Final = 2.0
@@ -54,6 +55,12 @@ class Tries:
     attempts: int = 0
     on_same: int = 0
     ambiguous: int = 0
+    account: Account | None = None
+    """The one tried last, with the bearer it had then."""
+    renewed: set[str] = field(default_factory=set)
+    """Ids of accounts whose bearer was refused and asked to be renewed."""
+    renewed_now: str = ""
+    """The one that has a newer bearer since, and is to be tried again first."""
     failures: dict[str, GatewayError] = field(default_factory=dict)
     """What each account that was tried, by its id, said last."""
 

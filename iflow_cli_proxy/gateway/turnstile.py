@@ -19,6 +19,7 @@ from iflow_cli_proxy.pool.pool import AccountPool, Lease
 class _Waiter:
     provider: str
     tried: Collection[str]
+    wanted: str
     future: asyncio.Future[Lease]
 
 
@@ -36,15 +37,19 @@ class Turnstile:
     def waiting(self) -> int:
         return sum(1 for waiter in self._queue if not waiter.future.done())
 
-    async def enter(self, provider: str, tried: Collection[str] = (), *, patience_s: float = inf) -> Lease:
+    async def enter(
+        self, provider: str, tried: Collection[str] = (), *, wanted: str = "", patience_s: float = inf
+    ) -> Lease:
         """A lease, at once or when one is given back, within `patience_s` or the turnstile's own limit.
+
+        `tried` and `wanted` are ids of accounts, the latter the first choice.
 
         Raises:
             NoAccountAvailable: the provider has no account.
             Busy: the queue is full or waiting took too long.
         """
         is_first = not any(waiter.provider == provider and not waiter.future.done() for waiter in self._queue)
-        lease = self.pool.take(provider, tried) if is_first else None
+        lease = self.pool.take(provider, tried, wanted) if is_first else None
         if lease is not None:
             return lease
         if not self.pool.standings(provider):
@@ -53,7 +58,7 @@ class Turnstile:
             )
         if self.waiting >= self.places:
             raise Busy("Too many requests are waiting for an account.", retry_after_s=self.timeout_s)
-        waiter = _Waiter(provider, tried, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(provider, tried, wanted, asyncio.get_running_loop().create_future())
         return await self._wait(waiter, min(self.timeout_s, patience_s))
 
     def leave(self, lease: Lease, error_kind: str = "") -> None:
@@ -67,7 +72,7 @@ class Turnstile:
         for waiter in tuple(self._queue):
             if waiter.future.done() or waiter.provider in full:
                 continue
-            lease = self.pool.take(waiter.provider, waiter.tried)
+            lease = self.pool.take(waiter.provider, waiter.tried, waiter.wanted)
             if lease is None:
                 full.add(waiter.provider)
             else:

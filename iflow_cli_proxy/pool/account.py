@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from iflow_cli_proxy.core.secret import Secret
 
@@ -24,3 +25,7 @@ class Account:
     """Requests at one time; 0 for no limit."""
     origin: str = ""
     """Where it was found (a file or variable name), for people; never sent anywhere."""
+    fresh_until: float = inf
+    """Monotonic seconds; from then on a request waits for a newer bearer before it goes out."""
+    is_preferred: bool = False
+    """The first choice while nobody has been used yet."""

@@ -56,6 +56,12 @@ class AccountPool:
         names = {standing.account.provider for standing in everyone}
         self._of = {name: tuple(one for one in everyone if one.account.provider == name) for name in names}
 
+    def renew(self, account: Account) -> None:
+        """Put a newer credential in force for leases to come; nothing happens when the account is not here any more."""
+        standing = self._standings.get(account.id)
+        if standing is not None:
+            standing.account = account
+
     def standings(self, provider: str = "") -> tuple[Standing, ...]:
         return self._of.get(provider, ()) if provider else tuple(self._standings.values())
 
@@ -63,11 +69,13 @@ class AccountPool:
         """How many accounts of `provider` are not among `tried` ids."""
         return sum(1 for standing in self.standings(provider) if standing.account.id not in tried)
 
-    def take(self, provider: str, tried: Collection[str] = ()) -> Lease | None:
-        """A lease on the least busy account with room, preferring those not yet `tried`; None when all are full."""
+    def take(self, provider: str, tried: Collection[str] = (), wanted: str = "") -> Lease | None:
+        """A lease on the `wanted` account if it has room, else on the least busy one with room, preferring those not
+        yet `tried`; None when all are full."""
         free = [standing for standing in self.standings(provider) if standing.has_room]
         fresh = [standing for standing in free if standing.account.id not in tried]
-        chosen = min(fresh or free, key=lambda standing: (standing.in_flight, standing.requests), default=None)
+        chosen = next((standing for standing in free if standing.account.id == wanted), None)
+        chosen = chosen or min(fresh or free, key=_busyness, default=None)
         if chosen is None:
             return None
         chosen.in_flight += 1
@@ -80,3 +88,7 @@ class AccountPool:
         standing.in_flight -= 1
         standing.last_error = error_kind
         standing.failures_in_a_row = standing.failures_in_a_row + 1 if error_kind else 0
+
+
+def _busyness(standing: Standing) -> tuple[int, int, bool]:
+    return standing.in_flight, standing.requests, not standing.account.is_preferred

@@ -12,6 +12,7 @@ from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
+from iflow_cli_proxy.gateway.renewal import Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
@@ -95,6 +96,7 @@ def bench(
     answer_rules: AnswerRules | None = None,
     transport: FakeTransport | None = None,
     by: Provider | None = None,
+    renewal: Renewal | None = None,
 ) -> Bench:
     transport, clock = transport or FakeTransport(*answers), FakeClock()
     pool = AccountPool(accounts(count, concurrency=concurrency))
@@ -112,5 +114,6 @@ def bench(
         budget=budget,
         clock=clock,
         chance=lambda: 0.5,
+        renewal=renewal,
     )
     return Bench(transport, pool, turnstile, gateway)
