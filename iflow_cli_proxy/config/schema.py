@@ -23,6 +23,7 @@ Thinking: TypeAlias = Literal["auto", "on", "off"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["auto", "human", "json"]
 HeaderSet: TypeAlias = Literal["aligned", "minimal"]
+Encryption: TypeAlias = Literal["none", "keyring", "passphrase"]
 
 _DAY_S: Final = 86_400.0
 _SHORTEST_S: Final = 0.01
@@ -169,11 +170,55 @@ class LoggingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecuritySettings:
+    """How credentials are kept on this machine."""
+
+    encrypt: Encryption = leaf(
+        "none", "How stored credentials are encrypted; keyring and passphrase take the extra `secure`.",
+        needs_restart=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuthSettings:
+    """A sign-in by OAuth; for iflow and qwen only what differs from the vendor's own."""
+
+    authorize_url: str = leaf(
+        "", "Page where a browser signs in (authorization code).", check=checks.http_url_or_empty, is_url=True,
+        example='"https://id.example.com/authorize"',
+    )  # fmt: skip
+    device_url: str = leaf(
+        "", "Where a device code is asked for (RFC 8628).", check=checks.http_url_or_empty, is_url=True,
+        example='"https://id.example.com/device/code"',
+    )  # fmt: skip
+    token_url: str = leaf(
+        "", "Where codes and refresh tokens become tokens.", check=checks.http_url_or_empty, is_url=True,
+        example='"https://id.example.com/token"',
+    )  # fmt: skip
+    userinfo_url: str = leaf(
+        "", "iflow: where the access token becomes an API key.", check=checks.http_url_or_empty, is_url=True
+    )
+    client_id: str = leaf("", "Our name at that server.", example='"my-client"')
+    client_secret: Secret = leaf(Secret(), "Its secret, if it has one.")
+    client_secret_env: str = leaf("", "Environment variable that holds the secret.", example='"DESK_CLIENT_SECRET"')
+    scope: str = leaf("", "Scopes to ask for, separated by blanks.", example='"openid offline_access"')
+    pkce: bool = leaf(True, "Send a PKCE challenge (RFC 7636); iflow's own server knows none.")
+    redirect_host: str = leaf("", "Name in the redirect address: 127.0.0.1 or localhost.", example='"localhost"')
+    redirect_port: int = leaf(
+        0, "Port to listen on for the redirect; 0, or a taken one: any free port.", low=0, high=65_535
+    )
+    redirect_path: str = leaf("", "Path of the redirect address.", example='"/callback"')
+    refresh_ahead_s: float = leaf(
+        0.0, "Refresh this long before a token ends; 0: as the provider's kind does.", low=0, high=30 * _DAY_S
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderSettings(UpstreamSettings):
     """A service to call. Where its table is silent on a leaf of [upstream], the value there holds."""
 
     kind: str = leaf(
-        "", "iflow, openai_compatible or a preset such as deepseek; empty: the table's name if it is one.",
+        "", "iflow, qwen, openai_compatible or a preset such as deepseek; empty: the table's name if it is one.",
         check=checks.name_or_empty, example='"openai_compatible"',
     )  # fmt: skip
     enabled: bool = leaf(True, "false: as if the table were not there.")
@@ -194,6 +239,7 @@ class ProviderSettings(UpstreamSettings):
     telemetry: bool = leaf(
         False, "iflow: send the vendor's client telemetry, with true values only.", is_in_effect=False
     )
+    oauth: OAuthSettings = field(default_factory=OAuthSettings)
 
     @property
     def header_set(self) -> HeaderSet:
@@ -218,6 +264,7 @@ class Settings:
     models: ModelsSettings = field(default_factory=ModelsSettings)
     reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    security: SecuritySettings = field(default_factory=SecuritySettings)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
 
 

@@ -59,12 +59,13 @@ def test_differences_are_named_without_values() -> None:
     assert differences(before, before) == []
 
 
-def test_only_the_address_the_number_of_workers_and_where_the_log_goes_need_a_restart() -> None:
+def test_only_the_address_the_workers_the_log_and_the_encryption_need_a_restart() -> None:
     listed = [".".join(entry.path) for entry in entries(settings()) if needs_restart(entry.path)]
 
     assert listed == [
         "server.host", "server.port", "server.workers",
         "logging.format", "logging.file", "logging.max_bytes", "logging.files",
+        "security.encrypt",
     ]  # fmt: skip
     assert not needs_restart(("server",))
     assert not needs_restart(("providers", "desk", "base_url"))
