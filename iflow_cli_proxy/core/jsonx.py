@@ -54,6 +54,11 @@ def encode(value: Json | msgspec.Struct) -> bytes:
     return _encode(value)
 
 
+def indented(value: Json) -> bytes:
+    """The same over several lines, ending in a newline: for files that people read and edit."""
+    return msgspec.json.format(_encode(value), indent=2) + b"\n"
+
+
 def decode(data: bytes | str) -> Json:
     """The value of a whole text; a byte order mark is tolerated. Raises JsonError."""
     return _guarded(_decode_any, data)

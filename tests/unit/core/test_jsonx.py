@@ -153,3 +153,13 @@ def test_without_is_a_copy() -> None:
 
 def test_a_struct_becomes_plain_values() -> None:
     assert jsonx.to_builtins(Outer(items=[Inner(role="a")])) == {"items": [{"role": "a", "count": 0}], "name": None}
+
+
+def test_indented_text_means_the_same_and_ends_its_last_line() -> None:
+    value = {"a": [1, 2.5], "b": {"ü": None}}
+
+    text = jsonx.indented(value)
+
+    assert jsonx.decode(text) == value
+    assert text.splitlines()[:2] == [b"{", b'  "a": [']
+    assert text.endswith(b"}\n")
