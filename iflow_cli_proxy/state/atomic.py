@@ -7,6 +7,7 @@ know what the bytes mean.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -27,18 +28,19 @@ _NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace the file whole, mode 0600, and return when it would survive a power cut.
+def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the file whole and return when it would survive a power cut; it is open to `mode` only once complete.
 
     Raises:
-        StateError: nothing has changed, and no temporary file is left.
+        StateError: no temporary file is left, and nothing has changed unless it was only the folder's last flush
+            that failed.
     """
     try:
         make_private_folder(path.parent)
         _refuse_special(path)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
-            _write_new(temporary, data)
+            _write_new(temporary, data, mode)
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -49,8 +51,39 @@ def write_private(path: Path, data: bytes) -> None:
         raise _failed("saved", path, error) from error
 
 
-def read_private(path: Path, *, largest_bytes: int = _LARGEST_BYTES) -> bytes | None:
+def remove_private(path: Path) -> bool:
+    """Delete the file, and return when that would survive a power cut; False when there was none. Raises StateError."""
+    try:
+        path.unlink()
+        _sync_folder(path.parent)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _failed("deleted", path, error) from error
+    return True
+
+
+def rename_private(path: Path, name: str) -> Path:
+    """Give the file, whatever it is, another name in its folder that nothing has; keep others out of the way by a lock.
+
+    Raises:
+        StateError: the name is taken, or the file cannot be renamed.
+    """
+    target = path.with_name(name)
+    try:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        path.rename(target)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _failed("moved away", path, error) from error
+    return target
+
+
+def read_private(path: Path, *, largest_bytes: int = _LARGEST_BYTES, is_ours: bool = True) -> bytes | None:
     """What the file holds, or None when there is none. A mode that lets others read is tightened, with a warning.
+
+    The mode of a file of another program (`is_ours=False`) is left as it is.
 
     Raises:
         StateError: it is a link, a folder, a pipe, has a second name, belongs to another user, or cannot be read.
@@ -66,7 +99,8 @@ def read_private(path: Path, *, largest_bytes: int = _LARGEST_BYTES) -> bytes | 
         raise _failed("read", path, error) from error
     try:
         _check_owner_and_kind(path, os.fstat(descriptor))
-        _tighten(path, descriptor)
+        if is_ours:
+            _tighten(path, descriptor)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(largest_bytes + 1)
     except OSError as error:
@@ -87,12 +121,23 @@ def make_private_folder(folder: Path) -> None:
 
 
 def tighten_folder(folder: Path) -> None:
-    """Close a folder of credentials to others, with a warning when it was open."""
+    """Close a folder of credentials to others, with a warning when it was open.
+
+    Raises:
+        StateError: everybody may write there and that cannot be changed.
+    """
     if os.name != "posix" or not folder.is_dir():
         return
     mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & _OTHERS:
+    if not mode & _OTHERS:
+        return
+    try:
         folder.chmod(mode & ~_OTHERS)
+    except OSError as error:
+        if mode & stat.S_IWOTH:
+            raise _refused(folder, "every user may write to its folder") from error
+        _log.warning("%s is open to other users (mode %o) and that cannot be changed", folder.name, mode)
+    else:
         _log.warning("%s was open to other users (mode %o); closed it", folder.name, mode)
 
 
@@ -103,7 +148,7 @@ def remove_leftovers(path: Path) -> None:
             leftover.unlink()
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC | _BINARY, 0o600)
     try:
         if os.name == "posix":
@@ -111,6 +156,8 @@ def _write_new(path: Path, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
+        if os.name == "posix" and mode != 0o600:
+            os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

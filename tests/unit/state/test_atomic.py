@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from iflow_cli_proxy.state.atomic import (
     make_private_folder,
     read_private,
     remove_leftovers,
+    remove_private,
+    rename_private,
     tighten_folder,
     write_private,
 )
@@ -225,3 +228,70 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
     make_private_folder(tmp_path)
 
     assert mode(tmp_path) == 0o755
+
+
+@posix_only
+def test_another_mode_is_given_once_the_file_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.json"
+
+    write_private(path, b"x", mode=0o644)
+
+    assert mode(path) == 0o644
+
+
+@posix_only
+def test_the_mode_of_a_file_that_is_not_ours_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "theirs.json"
+    write_private(path, b"x", mode=0o644)
+
+    with caplog.at_level(logging.WARNING):
+        assert read_private(path, is_ours=False) == b"x"
+
+    assert mode(path) == 0o644
+    assert caplog.records == []
+
+
+def test_removing_says_whether_there_was_a_file(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"x")
+
+    assert remove_private(tmp_path / "one")
+    assert not remove_private(tmp_path / "one")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StateError, match="could not be deleted"):
+        remove_private(tmp_path / "folder")
+
+
+def test_a_new_name_never_takes_the_place_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    (tmp_path / "two").symlink_to("nowhere")
+
+    with pytest.raises(StateError, match="could not be moved away: File exists"):
+        rename_private(tmp_path / "one", "two")
+    assert rename_private(tmp_path / "one", "three").read_bytes() == b"1"
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="root becomes another user for it")
+@pytest.mark.parametrize(("loose", "is_refused"), [(0o755, False), (0o777, True)])
+def test_i41_a_folder_of_another_user_is_told_and_refused_when_everybody_may_write(
+    tmp_path: Path, loose: int, is_refused: bool
+) -> None:
+    script = (
+        "import os, pathlib, sys\n"
+        "from iflow_cli_proxy.core.errors import StateError\n"
+        "from iflow_cli_proxy.state.atomic import tighten_folder\n"
+        "os.setuid(12345)\n"
+        "try: tighten_folder(pathlib.Path(sys.argv[1]))\n"
+        "except StateError as error: sys.exit(error.message)\n"
+    )
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(loose)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script, folder], capture_output=True, text=True, timeout=30, check=False
+        )
+    finally:
+        folder.rmdir()
+
+    assert ("every user may write" in done.stderr) is is_refused
+    assert ("cannot be changed" in done.stderr) is not is_refused
