@@ -115,7 +115,7 @@ def clean_message(text: object) -> str:
         return ""
     if len(text) > _READ:  # not the word that is cut: half a key may no longer look like one
         text = _LAST_WORD.sub("", text[:_READ])
-    words = _plain(text)
+    words = plain_text(text)
     if _PAGE.search(words):
         return ""
     words = _TAG.sub(" ", words)
@@ -126,7 +126,7 @@ def clean_message(text: object) -> str:
     return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Without terminal sequences, control and invisible characters, or HTML entities that could hide any of them."""
     text = html.unescape(html.unescape(text))
     text = _ESCAPE_SEQUENCE.sub("", text)

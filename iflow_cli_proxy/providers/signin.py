@@ -33,9 +33,10 @@ class OAuthAnswer:
     """What an OAuth endpoint sent, whole."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Lower-case names."""
-    body: bytes
+    body: bytes = field(repr=False)
+    """Full of secrets when all went well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class OAuthClient:
 
     token_url: str
     client_id: str
+    provider: str = ""
+    """As in `[providers.NAME]`, for settings and commands that a message names."""
     client_secret: Secret = field(default_factory=Secret)
     """Public clients have none; the ones that vendors embed in their programs are public knowledge."""
     sends_basic: bool = False
@@ -62,9 +65,6 @@ class OAuthClient:
     redirect_path: str = "/oauth2callback"
     paste_redirect: str = ""
     """A page of the provider that shows the code; without it the browser's address bar is copied."""
-    success_page: str = ""
-    error_page: str = ""
-    """Where the browser is sent at the end; empty for a page of ours."""
     device_url: str = ""
     """Empty when there is no device code flow."""
     scope: str = ""

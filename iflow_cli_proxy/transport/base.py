@@ -23,6 +23,10 @@ class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     method: str = "POST"
 
+    def __repr__(self) -> str:
+        """Without what may hold secrets: the query, the headers and the body."""
+        return f"UpstreamRequest({self.method} {self.url.partition('?')[0]}, {len(self.body)} bytes)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransportOptions:
