@@ -111,7 +111,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     def _pipe(self) -> Pipe:
         words = self.provider.failing_stop_words
-        if self._is_fast:
+        needs_order = self.provider.reuses_call_indexes and "tools" in self.envelope.fields
+        if self._is_fast and not needs_order:
             tap = self.codec.tap(self._judge, words, self.choices)
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
         decoder = self.upstream_codec.stream_decoder(self._judge, words, self.choices)

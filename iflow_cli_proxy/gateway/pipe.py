@@ -104,7 +104,7 @@ class FastPipe:
             if seen is Seen.DONE:
                 self._finish(out)
                 break
-            if seen is Seen.USAGE and not self._shows_usage:
+            if seen is Seen.NOTHING or (seen is Seen.USAGE and not self._shows_usage):
                 continue
             if seen is Seen.CONTENT and not self.has_content:
                 self.has_content = self._codec.carries_content(data)

@@ -59,6 +59,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def reuses_call_indexes(self) -> bool:
+        """Two tool calls of one stream may bear the same index, so such streams are numbered anew."""
+        ...
+
+    @property
     def support_id_header(self) -> str:
         """The answer's header (lower case) that the upstream's support asks for; empty when there is none."""
         ...
@@ -81,6 +86,7 @@ class Provider(Protocol):
 
         `body` is the decoded JSON object, or None when the body was empty or not JSON (an HTML page). Called for
         every status other than 200 (and then never answers None), and at status 200 for any object without
-        `choices`, in a JSON body as well as in an event of a stream.
+        `choices`, in a JSON body as well as in an event of a stream, and for one whose finish reason is a failing
+        stop word.
         """
         ...

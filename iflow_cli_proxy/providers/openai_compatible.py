@@ -34,6 +34,7 @@ class OpenAICompatible:
     protocol: Final = "openai_chat"
     default_concurrency: Final = 0
     failing_stop_words: Final[frozenset[str]] = frozenset()
+    reuses_call_indexes: Final = False
     support_id_header: Final = "x-request-id"
     hint_when_gone: Final = ""
 

@@ -19,7 +19,7 @@ from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
 
 ROOT: Final = Path(__file__).parents[1] / "golden"
-FAILING_WORDS: Final = frozenset({"network_error"})
+FAILING_WORDS: Final = frozenset({"network_error", "error_finish"})
 OPTIONS: Final = EncodeOptions(id="chatcmpl-standin", created=1_795_132_800, model="stand-in")
 
 _decode_event: Final = jsonx.typed(Event)

@@ -46,9 +46,13 @@ def judged(body: bytes, judge: Judge) -> GatewayError:
     return found or Malformed("The upstream sent JSON that is not an answer.")
 
 
-def reported_failure(word: str) -> GatewayError:
-    """A finish reason that is a failure in disguise."""
-    return Failing("The upstream reported a failure instead of an answer.", detail=f"finish_reason {word}")
+def reported_failure(word: str, body: bytes, judge: Judge) -> GatewayError:
+    """A finish reason that is a failure in disguise; what stands beside it may tell the judge which."""
+    try:
+        found = judge(jsonx.decode_strict(body))
+    except JsonError:
+        found = None
+    return found or Failing("The upstream reported a failure instead of an answer.", detail=f"finish_reason {word}")
 
 
 def read_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
@@ -80,7 +84,7 @@ def _checked(body: bytes, judge: Judge, failing_words: frozenset[str]) -> tuple[
         raise judged(body, judge)
     for choice in answer.choices:
         if choice.finish_reason in failing_words:
-            raise reported_failure(choice.finish_reason or "")
+            raise reported_failure(choice.finish_reason or "", body, judge)
     return answer, plain
 
 

@@ -97,6 +97,9 @@ class StreamDecoder:
             return [self._fail(judged(frame.data, self._judge))]
         if answer.error or (answer.choices is None and answer.usage is None):
             return [self._fail(judged(frame.data, self._judge))]
+        for wire in answer.choices or ():
+            if wire.finish_reason in self._failing_words:
+                return [self._fail(reported_failure(wire.finish_reason or "", frame.data, self._judge))]
         return list(self._read(answer, plain))
 
     def close(self) -> list[Event]:
@@ -128,9 +131,6 @@ class StreamDecoder:
             yield Started(**decode_head(answer))
         yield from self._read_extras(plain)
         for number, wire in enumerate(answer.choices or ()):
-            if wire.finish_reason in self._failing_words:
-                yield self._fail(reported_failure(wire.finish_reason or ""))
-                return
             index = number if wire.index is None else wire.index
             yield from self._read_choice(index, wire, plain["choices"][number] if plain else {})
         usage = decode_usage(answer.usage)

@@ -49,14 +49,18 @@ class StreamTap:
             if probe.choices is None and probe.usage is None:
                 raise judged(data, self._judge)
             return Seen.USAGE if probe.usage is not None else Seen.QUIET
+        is_news = False
         for number, choice in enumerate(probe.choices):
             index = number if choice.index is None else choice.index
+            is_news = is_news or index not in self._ended
             self._seen.add(index)
             if choice.finish_reason:
                 if choice.finish_reason in self._failing_words:
-                    raise reported_failure(choice.finish_reason)
+                    raise reported_failure(choice.finish_reason, data, self._judge)
                 self._ended.add(index)
-        return Seen.CONTENT
+        if is_news:
+            return Seen.CONTENT
+        return Seen.NOTHING if probe.usage is None else Seen.USAGE  # some upstreams repeat the finish chunk
 
 
 def carries_content(data: bytes) -> bool:

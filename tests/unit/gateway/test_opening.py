@@ -41,6 +41,12 @@ class Picky(OpenAICompatible):
     failing_stop_words = frozenset({"network_error"})  # type: ignore[misc]  # final for everybody else
 
 
+class Careless(OpenAICompatible):
+    """An upstream that may give two calls the same index."""
+
+    reuses_call_indexes = True  # type: ignore[misc]  # final for everybody else
+
+
 async def opened(
     *pieces: Piece,
     stream: bool = False,
@@ -113,6 +119,19 @@ async def test_thinking_that_is_to_be_merged_takes_the_slow_way() -> None:
 
     assert isinstance(found.pipe, SlowPipe)
     assert b'"content":"hm"' in found.ready
+
+
+async def test_calls_that_may_share_an_index_are_numbered_anew_where_there_are_tools() -> None:
+    by = Careless("up", "http://up.test/v1", provider().catalog, clock=provider()._clock)
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    call = '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"%s","function":{"name":"f"}}]}}]}'
+    events = frames(call % "a", call % "b", piece("", "tool_calls"), "[DONE]")
+
+    found = await begun(events, by=by, tools=tools)
+
+    assert b'{"index":1,"id":"b"' in found.ready
+    assert isinstance((await begun(events, by=by)).pipe, FastPipe)
+    assert isinstance((await begun(events, tools=tools)).pipe, FastPipe)
 
 
 @pytest.mark.parametrize("before", [(), (ROLE,)])

@@ -231,6 +231,14 @@ def test_usage_is_hidden_from_a_client_that_did_not_ask(make: Make) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("shows_usage", [True, False])
+def test_a_client_sees_one_end_however_often_it_is_told(make: Make, shows_usage: bool) -> None:
+    out = through(make(shows_usage=shows_usage), [frames(ROLE, piece("a"), STOP, STOP, "[DONE]")])
+
+    assert out.count(b'"finish_reason":"stop"') == 1
+
+
+@BOTH
 def test_the_estimate_counts_words_and_not_their_envelopes(make: Make) -> None:
     pipe = make()
     words = ["word "] * 100

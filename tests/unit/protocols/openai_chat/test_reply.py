@@ -82,6 +82,7 @@ def test_a_failure_in_the_clothes_of_a_finish_reason_is_a_failure() -> None:
     body = answer({"content": ""}).replace(b'"stop"', b'"network_error"')
 
     assert type(both(body)) is Failing
+    assert type(both(body.replace(b"{", b'{"status":"449",', 1))) is RateLimited
     assert decode_reply(body, judge).choices[0].word == "network_error"
 
 

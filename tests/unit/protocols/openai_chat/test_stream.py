@@ -129,6 +129,14 @@ def test_f41_a_bad_frame_ends_the_stream_and_what_came_before_it_stands(frame: A
     assert [event.text for event in events if isinstance(event, Delta)] == ["a"]
 
 
+@pytest.mark.parametrize("keeps_extras", [True, False])
+def test_the_judge_is_asked_what_a_failing_stop_word_means_and_its_text_is_no_answer(keeps_extras: bool) -> None:
+    events = decode(chunk({"content": "<429>"}, "network_error", status="449"), keeps_extras=keeps_extras)
+
+    assert failure(events) == "rate_limited"
+    assert not any(isinstance(event, Delta) for event in events)
+
+
 def test_an_error_field_that_says_nothing_is_no_error() -> None:
     for error in (None, "", {}, False):
         assert isinstance(decode(chunk({"content": "a"}, error=error), STOP)[-1], Ended)

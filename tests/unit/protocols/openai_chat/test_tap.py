@@ -67,6 +67,20 @@ def test_bad_frames_raise_what_they_mean(data: bytes, error: type[GatewayError])
     assert type(caught.value) is error
 
 
+def test_the_judge_is_asked_what_a_failing_stop_word_means() -> None:
+    with pytest.raises(RateLimited):
+        tap().look(chunk({"content": "<429>"}, "network_error", status="449"))
+
+
+def test_what_repeats_an_end_goes_nowhere_and_only_its_usage_is_of_use() -> None:
+    looking = tap()
+    assert looking.look(chunk({}, "stop")) is Seen.CONTENT
+    assert looking.look(chunk({"content": ""}, "stop")) is Seen.NOTHING
+    assert looking.look(chunk({}, "stop", usage={"prompt_tokens": 5})) is Seen.USAGE
+    assert looking.usage == Usage(prompt=5)
+    assert looking.look(b'{"choices":[{"index":1,"delta":{"content":"a"}}]}') is Seen.CONTENT
+
+
 def test_usage_is_remembered_and_zeros_do_not_overwrite_it() -> None:
     looking = tap()
     looking.look(chunk({}, "stop", usage={"prompt_tokens": 5, "completion_tokens": 2}))
