@@ -19,6 +19,8 @@ class Account:
     """What people see; never a secret."""
     api_key: Secret = field(default_factory=Secret)
     """The bearer value; empty when the upstream wants none."""
+    is_oauth: bool = False
+    """The bearer is the access token of a sign-in, not an API key; some upstreams treat the two differently."""
     base_url: str = ""
     """Where this account's API begins; empty for the provider's own."""
     concurrency: int = 0

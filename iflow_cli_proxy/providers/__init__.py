@@ -5,7 +5,7 @@ PROVIDERS registers kinds with behaviour; every preset is a kind of its own with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,18 +18,33 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.providers import oauth_table
 from iflow_cli_proxy.providers.base import Provider
-from iflow_cli_proxy.providers.discovery import Discovery, Finding, Reader
-from iflow_cli_proxy.providers.iflow import credentials
-from iflow_cli_proxy.providers.iflow.catalog import load_catalog
+from iflow_cli_proxy.providers.discovery import Discovery, Finding, Lister, Reader
+from iflow_cli_proxy.providers.iflow import credentials as iflow_credentials
+from iflow_cli_proxy.providers.iflow import oauth as iflow_oauth
+from iflow_cli_proxy.providers.iflow.catalog import load_catalog as load_iflow_catalog
 from iflow_cli_proxy.providers.iflow.provider import IflowProvider
 from iflow_cli_proxy.providers.iflow.thinking import Default
 from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
 from iflow_cli_proxy.providers.presets import Preset, presets
+from iflow_cli_proxy.providers.qwen import credentials as qwen_credentials
+from iflow_cli_proxy.providers.qwen import oauth as qwen_oauth
+from iflow_cli_proxy.providers.qwen.catalog import load_catalog as load_qwen_catalog
+from iflow_cli_proxy.providers.qwen.provider import QwenProvider
+from iflow_cli_proxy.providers.signin import SignIn
 from iflow_cli_proxy.routing.catalog import Catalog, Model
 
 IFLOW: Final = "iflow"
+QWEN: Final = "qwen"
 OPENAI_COMPATIBLE: Final = "openai_compatible"
+
+_QWEN_KEY: Final = Preset(key_variables=("QWEN_API_KEY",))
+"""DASHSCOPE_API_KEY is for the preset of that name."""
+
+
+def _nothing(folder: Path) -> Iterable[str]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +58,9 @@ class Surroundings:
     home: Path | None = None
     platform: str = "linux"
     """`sys.platform`."""
+    machine: str = "x86_64"
+    """`platform.machine()`."""
+    list_names: Lister = _nothing
     thinking: Default = "auto"
     model_files: Mapping[str, str] = field(default_factory=dict)
     """The person's own model data by provider kind: the text of `models/KIND.toml` in the config directory."""
@@ -50,12 +68,14 @@ class Surroundings:
 
 Factory = Callable[[str, ProviderSettings, Surroundings], Provider]
 Finder = Callable[[str, ProviderSettings, Surroundings], Discovery]
+SignInMaker = Callable[[str, ProviderSettings, Surroundings], SignIn]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     build: Factory
     find_accounts: Finder
+    sign_in: SignInMaker
 
 
 def build_provider(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
@@ -68,9 +88,29 @@ def find_accounts(name: str, settings: ProviderSettings, around: Surroundings) -
     return _kind(name, settings).find_accounts(name, settings, around)
 
 
-def sign_in_files(environ: Mapping[str, str], home: Path | None, platform: str) -> tuple[Path, ...]:
+def sign_in_of(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
+    """How people sign in there. Raises ConfigError when the `oauth` table of its settings is not complete."""
+    return _kind(name, settings).sign_in(name, settings, around)
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a provider of this name needs no table: a kind with behaviour, or a preset."""
+    return name in presets() or (name in PROVIDERS and name != OPENAI_COMPATIBLE)
+
+
+def known_names() -> tuple[str, ...]:
+    """Every such name, kinds with behaviour first."""
+    return tuple(name for name in (*PROVIDERS, *presets()) if is_known_name(name))
+
+
+def sign_in_files(environ: Mapping[str, str], home: Path | None, platform: str, list_names: Lister) -> tuple[Path, ...]:
     """The files of other programs that accounts are found in, whether they are there or not."""
-    return credentials.files(environ, home, platform=platform)
+    return (*iflow_credentials.files(environ, home, platform=platform), *qwen_credentials.files(home, list_names))
+
+
+def preferred_label(environ: Mapping[str, str]) -> str:
+    """The label of the account that is the first choice; empty when nobody named one."""
+    return qwen_credentials.preferred_label(environ)
 
 
 def kind_of(name: str, settings: ProviderSettings) -> str:
@@ -93,7 +133,7 @@ def _kind(name: str, settings: ProviderSettings) -> Kind:
 
 
 def _build_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
-    catalog = load_catalog(around.model_files.get(IFLOW, ""))
+    catalog = load_iflow_catalog(around.model_files.get(IFLOW, ""))
     _add_named(catalog, settings)
     return IflowProvider(
         name,
@@ -102,6 +142,22 @@ def _build_iflow(name: str, settings: ProviderSettings, around: Surroundings) ->
         entropy=around.entropy,
         base_url=settings.base_url,
         header_set=settings.header_set,
+        extra_headers=settings.extra_headers,
+        default_thinking=around.thinking,
+    )
+
+
+def _build_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
+    catalog = load_qwen_catalog(around.model_files.get(QWEN, ""))
+    _add_named(catalog, settings)
+    return QwenProvider(
+        name,
+        catalog,
+        clock=around.clock,
+        entropy=around.entropy,
+        base_url=settings.base_url,
+        platform=around.platform,
+        machine=around.machine,
         extra_headers=settings.extra_headers,
         default_thinking=around.thinking,
     )
@@ -132,12 +188,25 @@ def _find_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> 
     configured = _configured(name, settings, Preset(), around.environ)
     if configured.accounts:
         return configured
-    found = credentials.discover(around.environ, around.home, around.read, provider=name, platform=around.platform)
+    found = iflow_credentials.discover(
+        around.environ, around.home, around.read, provider=name, platform=around.platform
+    )
     return Discovery(
         accounts=tuple(_limited(account, settings) for account in found.accounts),
         spare=tuple(_limited(account, settings) for account in found.spare),
+        live=found.live,
         findings=(*configured.findings, *found.findings),
     )
+
+
+def _find_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
+    configured = _configured(name, settings, _QWEN_KEY, around.environ)
+    if configured.accounts:
+        return configured
+    found = qwen_credentials.discover(
+        around.environ, around.home, around.read, around.list_names, provider=name, configured=settings.base_url
+    )
+    return replace(found, findings=(*configured.findings, *found.findings))
 
 
 def _limited(account: Account, settings: ProviderSettings) -> Account:
@@ -157,6 +226,18 @@ def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surro
         return Discovery(findings=(*found.findings, finding))
     keyless = Account(id=name, provider=name, label=name, concurrency=settings.concurrency, origin="no key")
     return Discovery(accounts=(keyless,), findings=found.findings)
+
+
+def _sign_in_to_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
+    return iflow_oauth.sign_in(name, settings, around.environ, now=around.clock.now())
+
+
+def _sign_in_to_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
+    return qwen_oauth.sign_in(name, settings, around.environ, now=around.clock.now())
+
+
+def _sign_in_by_table(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
+    return oauth_table.sign_in(name, settings, around.environ)
 
 
 def _configured(name: str, settings: ProviderSettings, preset: Preset, environ: Mapping[str, str]) -> Discovery:
@@ -181,7 +262,10 @@ def _configured(name: str, settings: ProviderSettings, preset: Preset, environ: 
 
 PROVIDERS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        IFLOW: Kind(build=_build_iflow, find_accounts=_find_iflow),
-        OPENAI_COMPATIBLE: Kind(build=_build_openai_compatible, find_accounts=_find_openai_compatible),
+        IFLOW: Kind(build=_build_iflow, find_accounts=_find_iflow, sign_in=_sign_in_to_iflow),
+        QWEN: Kind(build=_build_qwen, find_accounts=_find_qwen, sign_in=_sign_in_to_qwen),
+        OPENAI_COMPATIBLE: Kind(
+            build=_build_openai_compatible, find_accounts=_find_openai_compatible, sign_in=_sign_in_by_table
+        ),
     }
 )

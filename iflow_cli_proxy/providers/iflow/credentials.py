@@ -18,10 +18,8 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers.discovery import Discovery, Finding, Reader
+from iflow_cli_proxy.providers.iflow.live import ACCOUNTS, OAUTH, SETTINGS, live_sign_in
 
-SETTINGS: Final = "settings.json"
-OAUTH: Final = "oauth_creds.json"
-ACCOUNTS: Final = "iflow_accounts.json"
 HOME_VARIABLE: Final = "IFLOW_HOME"
 SYSTEM_FILE_VARIABLE: Final = "IFLOW_CLI_SYSTEM_SETTINGS_PATH"
 _SYSTEM_FILES: Final = {
@@ -80,7 +78,14 @@ def discover(
     base_url = "" if is_elsewhere else _base_url(search, settings)
     label = _label(oauth)
     accounts = [_account(key, provider, label, base_url) for key in _distinct(found)]
-    return Discovery(accounts=tuple(accounts[:1]), spare=tuple(accounts[1:]), findings=tuple(search.findings))
+    is_clients = bool(folder and accounts and accounts[0].origin.startswith(str(folder)))
+    live = live_sign_in(folder, oauth, accounts[0]) if folder and is_clients else None
+    return Discovery(
+        accounts=tuple(accounts[:1]),
+        spare=tuple(accounts[1:]),
+        live=(live,) if live else (),
+        findings=tuple(search.findings),
+    )
 
 
 def files(environ: Mapping[str, str], home: Path | None, *, platform: str = "linux") -> tuple[Path, ...]:

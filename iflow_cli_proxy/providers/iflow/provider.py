@@ -41,6 +41,7 @@ class IflowProvider:
     protocol: Final = "openai_chat"
     default_concurrency: Final = 1
     failing_stop_words: Final = frozenset({"network_error"})
+    reuses_call_indexes: Final = True
     support_id_header: Final = "eagleeye-traceid"
 
     def __init__(
@@ -67,7 +68,7 @@ class IflowProvider:
     @property
     def hint_when_gone(self) -> str:
         """Only the vendor's own service is closed; a relay that speaks its wire format is not."""
-        return sunset.hint(self._clock.now()) if _is_vendors(self._base_url) else ""
+        return sunset.hint(self._clock.now()) if is_vendors(self._base_url) else ""
 
     def prepare(self, call: Call) -> UpstreamRequest:
         base_url = call.account.base_url or self._base_url
@@ -125,7 +126,7 @@ class IflowProvider:
         return overlaid(header_tables.fill(self._rows, values), self._extra_headers)
 
 
-def _is_vendors(base_url: str) -> bool:
+def is_vendors(base_url: str) -> bool:
     host = urlsplit(base_url).hostname or ""
     return host == VENDOR_DOMAIN or host.endswith(f".{VENDOR_DOMAIN}")
 

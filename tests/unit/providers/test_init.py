@@ -70,7 +70,7 @@ def test_iflow_takes_its_settings() -> None:
     assert known.context_tokens == 170000
 
 
-@pytest.mark.parametrize(("kind", "hint"), [("qwen", "use one of iflow"), ("deepsek", "did you mean deepseek?")])
+@pytest.mark.parametrize(("kind", "hint"), [("claude", "use one of iflow"), ("deepsek", "did you mean deepseek?")])
 def test_an_unknown_kind_is_refused_with_what_there_is(kind: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_provider("mine", ProviderSettings(kind=kind), around())
