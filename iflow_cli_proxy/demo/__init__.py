@@ -1,1 +1,4 @@
-"""A simulated iFlow on loopback, for `serve --demo` and for tests. Imported only by those who start one."""
+"""Simulated upstreams on loopback, sign-in included, for `serve --demo`, for `demo` and for tests.
+
+Imported only by those who start one.
+"""

@@ -70,6 +70,12 @@ def business(status: str, message: str) -> Plain:
     return Plain(body=jsonx.encode({"status": status, "msg": message, "body": None}))
 
 
+def portal_error(status: int, code: str, message: str, *, kind: str = "") -> Plain:
+    """Qwen's way."""
+    error = {"code": code, "message": message, "type": kind or code, "param": None}
+    return Plain(status=status, body=jsonx.encode({"error": error, "request_id": "demo"}))
+
+
 _BLOCKED: Final = "Access to the current AK has been blocked due to unauthorized requests"
 
 BUSINESS: Final[Mapping[str, Plain]] = {
@@ -124,6 +130,13 @@ ANSWERS: Final[Mapping[str, Plain]] = {
     "no_choices": Plain(body=b'{"id":"c1","object":"chat.completion","created":1,"model":"m"}'),
     "cut_json": Plain(body=b'{"id":"c1","object":"chat.completion","choices":[{"index":0,"mess'),
     "error_object": Plain(body=b'{"error":{"message":"The engine is on fire","type":"server_error"}}'),
+    **{
+        f"quota_{status}": portal_error(status, "insufficient_quota", "Free allocated quota exceeded.")
+        for status in (403, 429)
+    },
+    "throttled": portal_error(429, "limit_requests", "Requests throttling triggered, please try again later."),
+    "token_expired": portal_error(401, "invalid_api_key", "invalid access token or token expired"),
+    "tool_order": portal_error(400, "InternalError.Algo.InvalidParameter", "tool_calls must be answered directly"),
     "leaky": http_error(
         500,
         'Traceback (most recent call last): File "/srv/iflow/app.py", line 7, in chat; key sk-demo-leaked-0123456789 '
@@ -203,6 +216,13 @@ def _first_network_error(frames: Sequence[bytes]) -> Iterator[Step]:
     yield b'data:{"choices":[{"index":0,"delta":{},"finish_reason":"network_error"}]}\n\n'
 
 
+def _error_finish(frames: Sequence[bytes]) -> Iterator[Step]:
+    """Qwen's way to fail in the middle."""
+    yield from frames[: _half(frames)]
+    yield b'data:{"choices":[{"index":0,"delta":{"content":"429 throttling"},"finish_reason":"error_finish"}]}\n\n'
+    yield b"data:[DONE]\n\n"
+
+
 def _with_event(event: bytes) -> Bend:
     def bend(frames: Sequence[bytes]) -> Iterator[Step]:
         half = _half(frames)
@@ -254,6 +274,7 @@ STREAMS: Final[Mapping[str, Bend]] = {
     "no_finish": _no_finish,
     "network_error": _network_error,
     "first_network_error": _first_network_error,
+    "error_finish": _error_finish,
     "bad_json_event": _with_event(b"data:{not json\n\n"),
     "bad_utf8_event": _with_event(b'data:{"choices":[{"index":0,"delta":{"content":"\xff\xfe"}}]}\n\n'),
     "unknown_event": _with_event(b'event:weather\ndata:{"object":"forecast","choices":[]}\n\n'),
@@ -296,9 +317,10 @@ def find_fault(header: str, model: str) -> tuple[Fault | None, str]:
 
 
 def plain_answer(fault: Fault) -> Plain | None:
-    """The answer for a fault of ANSWERS; a 429 always says when to come back."""
+    """The answer for a fault of ANSWERS; a 429 that is no used-up quota always says when to come back."""
     plain = ANSWERS.get(fault.name)
     if plain is None:
         return None
-    wait_s = fault.retry_after_s if fault.retry_after_s is not None else 1 if plain.status == 429 else None
+    is_short = plain.status == 429 and fault.name != "quota_429"
+    wait_s = fault.retry_after_s if fault.retry_after_s is not None else 1 if is_short else None
     return plain if wait_s is None else replace(plain, headers={**plain.headers, "Retry-After": str(wait_s)})

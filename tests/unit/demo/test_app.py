@@ -21,6 +21,8 @@ from iflow_cli_proxy.providers.base import Call
 from iflow_cli_proxy.providers.iflow.catalog import load_catalog
 from iflow_cli_proxy.providers.iflow.provider import IflowProvider
 from iflow_cli_proxy.providers.model_list import parse_models
+from tests.support.demo_signin import Answer
+from tests.support.demo_signin import Caller as SignedIn
 from tests.support.entropy import counting_entropy
 from tests.support.fake_clock import FakeClock
 
@@ -193,6 +195,78 @@ async def test_a_body_that_is_no_request_is_refused(caller: Caller, body: bytes)
 
 async def test_an_empty_conversation_is_refused(caller: Caller) -> None:
     assert isinstance(await caller.error(messages=[]), errors.Rejected)
+
+
+# --- Qwen's face ---
+
+AGENT = "QwenCode/0.14.3 (linux; x64)"
+QWEN_BODY = {
+    "model": "coder-model",
+    "messages": [
+        {"role": "system", "content": [{"type": "text", "text": "", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "user", "content": "hi"},
+    ],
+}
+
+
+async def ask_portal(person: SignedIn, token: str, **changes: Any) -> Answer:
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "User-Agent": AGENT,
+        "X-DashScope-UserAgent": AGENT,
+        "X-DashScope-CacheControl": "enable",
+        "X-DashScope-AuthType": "qwen-oauth",
+    }
+    return await person.send("POST", "/qwen/v1/chat/completions", json={**QWEN_BODY, **changes}, headers=headers)
+
+
+async def test_the_portal_answers_whoever_signed_in(person: SignedIn, signing: DemoUpstream) -> None:
+    token = (await person.qwen_sign_in())["access_token"]
+    body = (await ask_portal(person, token)).json
+    assert body["model"] == "coder-model"
+    assert body["choices"][0]["message"]["content"]
+    stream = await ask_portal(person, token, stream=True, stream_options={"include_usage": True})
+    assert stream.body.endswith(b"data:[DONE]\n\n")
+    assert [seen.path for seen in signing.app.seen] == ["/qwen/v1/chat/completions"] * 2
+
+
+async def test_f37_the_portal_refuses_a_bearer_whose_time_has_come(person: SignedIn, clock: FakeClock) -> None:
+    told = await person.qwen_sign_in()
+    clock.advance(told["expires_in"])
+    answer = await ask_portal(person, told["access_token"])
+    assert (answer.status, answer.json["error"]["code"]) == (401, "invalid_api_key")
+
+    told = (await person.qwen_refresh(told["refresh_token"])).json
+    assert (await ask_portal(person, told["access_token"])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("quota_429", 429, "insufficient_quota"),
+        ("quota_403", 403, "insufficient_quota"),
+        ("throttled", 429, "limit_requests"),
+        ("token_expired", 401, "invalid_api_key"),
+        ("tool_order", 400, "InternalError.Algo.InvalidParameter"),
+    ],
+)
+async def test_the_portal_fails_in_its_own_words(person: SignedIn, fault: str, status: int, code: str) -> None:
+    token = (await person.qwen_sign_in())["access_token"]
+    answer = await ask_portal(person, token, model=f"coder-model+{fault}@1")
+    assert (answer.status, answer.json["error"]["code"]) == (status, code)
+    assert ("retry-after" in answer.headers) is (fault == "throttled")
+    assert (await ask_portal(person, token, model=f"coder-model+{fault}@1")).status == 200
+
+
+async def test_the_portal_is_strict_about_messages_models_and_bodies(person: SignedIn) -> None:
+    token = (await person.qwen_sign_in())["access_token"]
+    plain = [{"role": "system", "content": "You are kind."}, {"role": "user", "content": "hi"}]
+    assert (await ask_portal(person, token, messages=plain)).status == 400
+    unknown = await ask_portal(person, token, model="qwen3.5-plus")
+    assert unknown.json["error"]["code"] == "model_not_supported"
+    assert (await ask_portal(person, token, model=7)).status == 400
+    bare = await person.send("POST", "/qwen/v1/chat/completions", json=QWEN_BODY, headers={"Authorization": token})
+    assert bare.status == 401
 
 
 def test_the_providers_do_not_load_the_demo() -> None:

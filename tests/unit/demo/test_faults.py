@@ -52,6 +52,7 @@ def test_every_failure_of_the_reference_can_be_asked_for() -> None:
         "json_for_stream",
     ]
     wanted += ["usage_zero", "bad_json_event", "error_event"]
+    wanted += ["quota_403", "quota_429", "throttled", "token_expired", "tool_order", "error_finish"]
     assert set(wanted) <= set(ALL)
     assert len(ALL) == len(set(ALL))
     assert set(STREAMS) >= FOR_JSON
