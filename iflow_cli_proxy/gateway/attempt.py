@@ -40,6 +40,8 @@ class Upstream:
     transport: Transport
     stream_limits: Limits = field(default_factory=Limits)
     json_limits: Limits = field(default_factory=Limits)
+    needs_login: bool = False
+    """There are accounts, but each of them waits for a person."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import CredentialError, GatewayError, Revoked
+from iflow_cli_proxy.core.errors import CredentialError, GatewayError, LoginRequired, Revoked
 from iflow_cli_proxy.gateway.attempt import CANCELLED, OUR_BUG, AnswerRules, Attempt, Question, Upstream
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.record import Exchange
@@ -130,6 +130,11 @@ class Gateway:
 
     async def _attempt(self, question: Question, route: Route, tries: Tries) -> Answer:
         deadline = question.deadline
+        upstream = self.upstreams[route.provider]
+        if upstream.needs_login:
+            raise LoginRequired(
+                f"Every account of `{route.provider}` needs a new sign-in.", hint=f"iflow2api login {route.provider}"
+            )
         question.exchange.is_queued = True
         try:
             lease = await self.turnstile.enter(
@@ -147,7 +152,7 @@ class Gateway:
             route=route,
             lease=lease,
             turnstile=self.turnstile,
-            upstream=self.upstreams[route.provider],
+            upstream=upstream,
             codecs=self.codecs,
             rules=self.rules.answer,
             clock=self._clock,
@@ -156,7 +161,7 @@ class Gateway:
         try:
             return await attempt.run()
         except GatewayError as error:
-            advise(error, self.upstreams[route.provider].provider)
+            advise(error, upstream.provider)
             tries.failures.pop(lease.account.id, None)
             tries.failures[lease.account.id] = error
             attempt.close(error)
@@ -192,7 +197,7 @@ class Gateway:
                 tries.failures.pop(account.id, None)
                 tries.renewed_now = account.id
                 return True
-        self._renewal.note_refused(account, error)
+        tries.account_is_out = self._renewal.note_refused(account, error)
         return False
 
     async def _renewed(self, account: Account, deadline: Deadline) -> Account | None:
@@ -208,8 +213,10 @@ class Gateway:
         pause_s = pause_before_retry(error, tries, self.rules.retry, has_other_account=has_other, chance=self._chance())
         if pause_s is None or question.exchange.is_committed or pause_s >= question.deadline.remaining_s():
             return None
-        if not self._budget.allows_retry(self._clock.monotonic()):
+        # An account that has just left the pool fails nobody again, so there is no storm to hold back.
+        if not tries.account_is_out and not self._budget.allows_retry(self._clock.monotonic()):
             return None
+        tries.account_is_out = False
         tries.ambiguous += error.is_ambiguous
         tries.on_same += not has_other
         return pause_s

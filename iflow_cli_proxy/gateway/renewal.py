@@ -18,8 +18,11 @@ class Renewal(Protocol):
         """
         ...
 
-    def note_refused(self, account: Account, error: GatewayError) -> None:
-        """The upstream did not take this account's bearer, and `renew` has not helped or cannot."""
+    def note_refused(self, account: Account, error: GatewayError) -> bool:
+        """The upstream did not take this account's bearer, and `renew` has not helped or cannot.
+
+        True when the account is out of the pool for it.
+        """
         ...
 
 
@@ -29,5 +32,5 @@ class NoRenewal:
     async def renew(self, account: Account) -> Account | None:
         return None
 
-    def note_refused(self, account: Account, error: GatewayError) -> None:
-        return None
+    def note_refused(self, account: Account, error: GatewayError) -> bool:
+        return False

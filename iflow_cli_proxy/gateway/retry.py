@@ -61,6 +61,8 @@ class Tries:
     """Ids of accounts whose bearer was refused and asked to be renewed."""
     renewed_now: str = ""
     """The one that has a newer bearer since, and is to be tried again first."""
+    account_is_out: bool = False
+    """The one tried last has left the pool."""
     failures: dict[str, GatewayError] = field(default_factory=dict)
     """What each account that was tried, by its id, said last."""
 

@@ -45,8 +45,9 @@ class FakeRenewals:
         self.pool.renew(newer)
         return newer
 
-    def note_refused(self, account: Account, error: GatewayError) -> None:
+    def note_refused(self, account: Account, error: GatewayError) -> bool:
         self.refused.append((account.id, error))
+        return True
 
 
 def renewing(*answers: FakeReply, renewal: FakeRenewals, count: int = 1, limits: Limits | None = None) -> Bench:
@@ -163,4 +164,4 @@ async def test_accounts_that_are_only_keys_have_nothing_to_renew() -> None:
     account = Account(id="a", provider="p", label="l")
 
     assert await NoRenewal().renew(account) is None
-    NoRenewal().note_refused(account, CredentialError("no"))
+    assert not NoRenewal().note_refused(account, CredentialError("no"))
