@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.panel import Panel
@@ -36,7 +37,8 @@ from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
-from iflow_cli_proxy.wiring.services import Services, Wired, checked
+from iflow_cli_proxy.wiring.checking import checked
+from iflow_cli_proxy.wiring.services import Services, Wired
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
 _MODELS_SHOWN: Final = 6
@@ -68,8 +70,11 @@ async def run_plan(plan: ServePlan) -> None:
             stack.push_async_callback(upstream.aclose)
             demo = ProviderSettings(kind="iflow", base_url=upstream.url, api_key=Secret(upstream.key))
 
-        paths = plan.session.paths()
-        environ = {} if plan.is_demo else plan.session.environ
+        paths, environ, home = plan.session.paths(), plan.session.environ, Path.home()
+        if plan.is_demo:
+            # It stands alone: nobody's real accounts are used to try the program out.
+            home = Path(stack.enter_context(TemporaryDirectory(prefix="iflow2api-demo-")))
+            paths, environ = replace(paths, accounts_dir=home / "accounts"), {}
 
         def build() -> Settings:
             return checked(_settings(plan, demo), paths, environ)
@@ -78,7 +83,7 @@ async def run_plan(plan: ServePlan) -> None:
         log = start_logging(live.current.logging)
         stack.callback(stop_logging, log)
         live.subscribe(lambda settings: set_level(settings.logging))
-        services = Services(live, paths, environ)
+        services = Services(live, paths, environ, home=home)
         files = (paths.config_file, paths.overrides_file)
         watch = ReloadWatch(live, files, build, report=report_reload, beside=services.outside_files)
 
@@ -114,7 +119,6 @@ def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
         return with_upstream(settings, plan.upstream, plan.upstream_key)
     if demo is None:
         return settings
-    # The demo stands alone: nobody's real accounts are used to try the program out.
     provider = replace(
         demo, **{name: value for name, value in upstream_leaves(settings.upstream).items() if name != "proxy"}
     )

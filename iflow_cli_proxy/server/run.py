@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,8 +24,10 @@ from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.signin.keeper import Keeper
 from iflow_cli_proxy.transport.base import Transport
 from iflow_cli_proxy.wiring.services import Services
+from iflow_cli_proxy.wiring.watching import AccountWatch
 
 _LOG: Final = logging.getLogger("iflow2api.server")
 _MODELS_EVERY_S: Final = 3600.0
@@ -41,6 +44,7 @@ def new_state(services: Services) -> ServerState:
     return ServerState(
         settings=services.settings,
         gateway=services.gateway,
+        accounts=services.accounts,
         supervisor=Supervisor(),
         clock=services.clock,
         entropy=services.entropy,
@@ -58,6 +62,7 @@ class Server:
         self._runner = web.AppRunner(
             build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_ENOUGH_S
         )
+        self._watch: AccountWatch | None = None
         self._stop = asyncio.Event()
         self._leave_now = asyncio.Event()
 
@@ -70,6 +75,16 @@ class Server:
     def list_models_now_and_then(self) -> None:
         """Merge what the upstreams list, now and every hour, off the request path."""
         self.state.supervisor.keep_running("model lists", self._list_models)
+
+    def look_after_accounts(self) -> None:
+        """Refresh ahead of expiry, take up what other processes change, write down what happened here."""
+        supervisor, accounts = self.state.supervisor, self._services.accounts
+        keeper = Keeper(
+            accounts.kept_fresh, accounts.refresher, clock=self.state.clock, chance=random.SystemRandom().random
+        )
+        supervisor.keep_running("token refresh", keeper.run)
+        self._watch = AccountWatch(self._services)
+        supervisor.keep_running("accounts", self._watch.run)
 
     def stop(self) -> None:
         """Drain and leave; called again, leave at once."""
@@ -101,6 +116,9 @@ class Server:
         if self.listener is not None:
             self.listener.close()
         await self._runner.cleanup()
+        if self._watch is not None:
+            watch, self._watch = self._watch, None
+            await watch.save()
         await self._services.aclose()
 
     async def _pause(self, limit_s: float) -> None:
@@ -124,7 +142,7 @@ class Server:
         return bool(self.state.in_flight) or (self.listener is not None and self.listener.connections > 0)
 
     def _close_unused_later(self, _: Gateway) -> None:
-        if unused := self._services.unused:
+        if unused := self._services.transports.unused:
             work = self._close_unused(unused, frozenset(self.state.in_flight))
             self.state.supervisor.run_once("unused connections", work)
 
@@ -133,7 +151,7 @@ class Server:
         while running:
             await asyncio.sleep(_UNUSED_EVERY_S)
             running &= self.state.in_flight
-        await self._services.close_unused(unused)
+        await self._services.transports.close_unused(unused)
 
     async def _list_models(self) -> None:
         while True:
@@ -170,6 +188,7 @@ async def serve(
             if hasattr(signal, "SIGHUP"):
                 _on_signals((signal.SIGHUP,), _at_hangup(server, watch))
         server.list_models_now_and_then()
+        server.look_after_accounts()
         await on_ready(server, listener)
     except BaseException:
         await server.aclose()

@@ -13,6 +13,7 @@ from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
     from iflow_cli_proxy.server.streaming import ClientAnswer
@@ -24,12 +25,15 @@ class ServerState:
 
     settings: Live[Settings]
     gateway: Live[Gateway]
+    accounts: Accounts
     supervisor: Supervisor
     clock: Clock
     entropy: Entropy
     in_flight: set[Exchange] = field(default_factory=set)
     answers: set[ClientAnswer] = field(default_factory=set)
     """Those that a drain may have to end."""
+    sign_ins_waited_for: int = 0
+    """Device code flows whose end a client waits for."""
     is_draining: bool = False
     """No new work is taken; `/ready` says so first."""
     observers: list[Callable[[Exchange], None]] = field(default_factory=list)

@@ -6,46 +6,37 @@ builds a new gateway and swaps it; connections, accounts in use and what upstrea
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from iflow_cli_proxy.config.live import Live
-from iflow_cli_proxy.config.load import read_toml
-from iflow_cli_proxy.config.safety import check_safe
-from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings, upstream_leaves
+from iflow_cli_proxy.config.schema import ProviderSettings, Settings
 from iflow_cli_proxy.core.clock import Clock, SystemClock
-from iflow_cli_proxy.core.errors import ConfigError, GatewayError
+from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered
-from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
-from iflow_cli_proxy.gateway.deadline import Limits
-from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
+from iflow_cli_proxy.gateway.attempt import Upstream
+from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.model_list import ask_for_models
-from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
+from iflow_cli_proxy.gateway.retry import RetryBudget
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
+from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.protocols import CODECS
-from iflow_cli_proxy.providers import IFLOW, Surroundings, build_provider, find_accounts, kind_of, sign_in_files
+from iflow_cli_proxy.providers import build_provider, sign_in_files
 from iflow_cli_proxy.providers.base import Provider
-from iflow_cli_proxy.providers.discovery import FileText, Finding
+from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.routing.catalog import Model
-from iflow_cli_proxy.routing.parameters import ParameterRule
-from iflow_cli_proxy.routing.resolve import RoutingTable
 from iflow_cli_proxy.state.paths import Paths
-from iflow_cli_proxy.transport import open_transport
-from iflow_cli_proxy.transport.base import Transport, TransportOptions
-from iflow_cli_proxy.transport.trust import tls_context
-
-_LOG: Final = logging.getLogger("iflow2api.wiring")
-_LARGEST_FOREIGN_FILE_BYTES: Final = 1024 * 1024
+from iflow_cli_proxy.wiring.accounts import Accounts, KnownAccount
+from iflow_cli_proxy.wiring.renewing import PoolRenewal
+from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, routing_table, stream_limits
+from iflow_cli_proxy.wiring.transports import Transports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +69,27 @@ class Services:
         self.entropy = buffered(entropy)
         self.pool = AccountPool()
         self.turnstile = Turnstile(self.pool)
+        self.transports = Transports()
+        self.accounts = Accounts(
+            settings.current,
+            paths,
+            environ,
+            clock=self.clock,
+            entropy=self.entropy,
+            home=home,
+            transports=self.transports,
+        )
+        self.renewal = PoolRenewal(self.accounts, self.pool, on_refused=self.wire_again)
         self._home = home or Path.home()
         self._paths = paths
         self._environ = environ
         self._budget = RetryBudget()
-        self._transports: dict[TransportOptions, Transport] = {}
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
-        self._unused: list[Transport] = []
-        self._transports_are_used = asyncio.Lock()
-        """Held while upstreams are asked for their models, which is no request that a server counts."""
-        self._around = self._surroundings(settings.current)
-        self.wired = self._wire(settings.current, self._around)
+        self.wired = self._wire(settings.current)
         self.gateway = Live(self.wired.gateway)
+        self.accounts.listeners.append(self._take_up_account)
         settings.subscribe(self._apply)
 
     def outside_files(self) -> tuple[Path, ...]:
@@ -101,35 +99,22 @@ class Services:
         """
         models_dir = self._paths.models_dir
         own = (models_dir, *sorted(models_dir.glob("*.toml")))
-        return (*own, *sign_in_files(self._environ, self._home, sys.platform))
+        return (*own, *sign_in_files(self._environ, self._home, sys.platform, self.accounts.around.list_names))
 
     async def list_upstream_models(self) -> dict[str, GatewayError | None]:
         """Ask every upstream for its list and merge what comes; by provider, what went wrong or None."""
-        async with self._transports_are_used:
+        async with self.transports.are_used:
             outcome = await self._ask_all()
         if None in outcome.values():
-            # Catalogues belong to a gateway and do not change under it.
-            self._put_in_force(self.settings.current, self._around)
+            self.wire_again()  # catalogues belong to a gateway and do not change under it
         return outcome
 
-    @property
-    def unused(self) -> tuple[Transport, ...]:
-        """Transports that the gateway in force does not use; requests that began under an earlier one still may."""
-        return tuple(self._unused)
-
-    async def close_unused(self, transports: Iterable[Transport]) -> None:
-        """Close some of `unused`; the caller knows that no request uses them any more."""
-        async with self._transports_are_used:
-            for transport in transports:
-                if transport in self._unused:
-                    await transport.aclose()
-                    self._unused.remove(transport)
+    def wire_again(self) -> None:
+        """Read the accounts again and build a new gateway around them, under the same settings."""
+        self._put_in_force(self.settings.current)
 
     async def aclose(self) -> None:
-        for transport in (*self._transports.values(), *self._unused):
-            await transport.aclose()
-        self._transports.clear()
-        self._unused.clear()
+        await self.accounts.aclose()
 
     async def _ask_all(self) -> dict[str, GatewayError | None]:
         outcome: dict[str, GatewayError | None] = {}
@@ -147,39 +132,48 @@ class Services:
         return outcome
 
     def _apply(self, settings: Settings) -> None:
-        self._put_in_force(settings, self._surroundings(settings))
+        self.accounts.take_up(settings)
+        self._put_in_force(settings)
 
-    def _put_in_force(self, settings: Settings, around: Surroundings) -> None:
-        self.wired = self._wire(settings, around)
-        self._around = around
-        self._set_unused_aside()
+    def _put_in_force(self, settings: Settings) -> None:
+        self.wired = self._wire(settings)
+        self.transports.set_aside_all_but(upstream.transport for upstream in self.wired.gateway.upstreams.values())
         self.gateway.replace(self.wired.gateway)
 
-    def _set_unused_aside(self) -> None:
-        used = {id(upstream.transport) for upstream in self.wired.gateway.upstreams.values()}
-        for options, transport in tuple(self._transports.items()):
-            if id(transport) not in used:
-                self._unused.append(self._transports.pop(options))
+    def _take_up_account(self, saved: SavedAccount) -> None:
+        """A refresh has brought a newer credential, or has found that only a person can."""
+        known = self.accounts.find(saved.id)
+        standing = next((one for one in self.pool.standings() if one.account.id == saved.id), None)
+        is_usable = known is not None and known.is_usable(self.clock.now())
+        if known is not None and standing is not None and is_usable:
+            self.pool.renew(
+                replace(self.accounts.as_account(known), concurrency=standing.account.concurrency)
+            )  # fmt: skip
+        elif is_usable or standing is not None:
+            self.wire_again()
 
-    def _wire(self, settings: Settings, around: Surroundings) -> Wired:
-        tables = _enabled(settings)
+    def _wire(self, settings: Settings) -> Wired:
+        known = self.accounts.known()
+        tables = self.accounts.tables(one.saved.provider for one in known if one.is_ours)
         upstreams: dict[str, Upstream] = {}
         accounts: list[Account] = []
-        findings: list[Finding] = []
         for name, table in tables.items():
-            found = find_accounts(name, table, around)
-            findings += found.findings
-            if name not in settings.providers and not found.accounts:
+            of_this = [one for one in known if one.saved.provider == name]
+            if name not in {written.lower() for written in settings.providers} and not of_this:
                 continue  # iFlow, which is looked for although nobody named it
             # A sign-in may lead elsewhere; whose service that is, the provider must know.
-            elsewhere = next((account.base_url for account in found.accounts if account.base_url), table.base_url)
-            provider = self._provider(name, replace(table, base_url=elsewhere), around)
-            accounts += found.accounts
+            elsewhere = next((one.saved.base_url for one in of_this if one.saved.base_url), table.base_url)
+            provider = self._provider(name, replace(table, base_url=elsewhere))
+            usable = [one for one in of_this if self._is_usable(one)]
+            accounts += (
+                self.accounts.as_account(one, default_concurrency=provider.default_concurrency) for one in usable
+            )
             upstreams[name] = Upstream(
                 provider=provider,
-                transport=self._transport(table),
-                stream_limits=_limits(table, "total", table.total_timeout_s),
-                json_limits=_limits(table, "json_total", table.json_total_timeout_s),
+                transport=self.transports.of(table),
+                stream_limits=stream_limits(table),
+                json_limits=json_limits(table),
+                needs_login=bool(of_this) and not usable,
             )
         self.pool.replace(accounts)
         self.turnstile.places = settings.routing.queue_places
@@ -188,160 +182,31 @@ class Services:
         gateway = Gateway(
             codecs=CODECS,
             upstreams=upstreams,
-            table=_routing_table(settings, upstreams),
+            table=routing_table(settings, {name: one.provider.catalog for name, one in upstreams.items()}),
             turnstile=self.turnstile,
-            rules=_rules(settings),
+            rules=gateway_rules(settings),
             budget=self._budget,
             clock=self.clock,
             chance=random.SystemRandom().random,
+            renewal=self.renewal,
         )
         return Wired(
             settings=settings,
             providers={name: tables[name] for name in upstreams},
             gateway=gateway,
             accounts=tuple(accounts),
-            findings=tuple(findings),
+            findings=self.accounts.findings,
         )
 
-    def _provider(self, name: str, table: ProviderSettings, around: Surroundings) -> Provider:
+    def _is_usable(self, one: KnownAccount) -> bool:
+        return one.is_usable(self.clock.now()) and not self.renewal.is_refused(one.saved)
+
+    def _provider(self, name: str, table: ProviderSettings) -> Provider:
         """The one there is while its settings stay the same, so that its sessions upstream go on."""
+        around = self.accounts.around
         made_of = (table, around.thinking, around.model_files)
         known = self._built.get(name)
         if known is None or known[0] != made_of:
             known = self._built[name] = (made_of, build_provider(name, table, around))
         known[1].catalog.merge_remote(self._listed.get(name, ()))
         return known[1]
-
-    def _surroundings(self, settings: Settings) -> Surroundings:
-        return surroundings(
-            settings, self._paths, self._environ, clock=self.clock, entropy=self.entropy, home=self._home
-        )
-
-    def _transport(self, table: ProviderSettings) -> Transport:
-        """Equal options share connections, across providers and across reloads."""
-        options = TransportOptions(
-            kind=table.transport,
-            impersonate=table.impersonate,
-            proxy=table.proxy,
-            trust_env=table.trust_env,
-            ca_file=table.ca_file,
-            connect_timeout_s=table.connect_timeout_s,
-        )
-        if options not in self._transports:
-            self._transports[options] = open_transport(options)
-        return self._transports[options]
-
-
-def surroundings(
-    settings: Settings,
-    paths: Paths,
-    environ: Mapping[str, str],
-    *,
-    clock: Clock,
-    entropy: Entropy,
-    home: Path,
-) -> Surroundings:
-    """What providers are given of this machine. Raises ConfigError when model data of the person cannot be read."""
-    return Surroundings(
-        clock=clock,
-        entropy=entropy,
-        environ=environ,
-        read=_read_foreign,
-        home=home,
-        platform=sys.platform,
-        thinking=settings.reasoning.thinking,
-        model_files={path.stem: read_toml(path) for path in sorted(paths.models_dir.glob("*.toml"))},
-    )
-
-
-def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Settings:
-    """The same settings, if a gateway could serve with them; opens nothing and may run in a thread.
-
-    Raises:
-        ConfigError: they are unsafe, or something they name is not there or cannot be built.
-    """
-    check_safe(settings)
-    around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
-    tables = _enabled(settings)
-    for name, table in tables.items():
-        build_provider(name, table, around)
-        _check_authorities(name, table, settings.upstream)
-    _rules(settings)
-    named = settings.routing.default_provider
-    if named and named.lower() not in tables:
-        raise ConfigError(
-            f"There is no enabled provider called {named!r}.",
-            param="routing.default_provider",
-            hint=f"choose one of {', '.join(tables)}" if tables else f"write a table [providers.{named}]",
-        )
-    return settings
-
-
-def _check_authorities(name: str, table: ProviderSettings, shared: UpstreamSettings) -> None:
-    if not table.ca_file:
-        return
-    try:
-        tls_context(table.ca_file)
-    except ConfigError as error:
-        setting = "upstream.ca_file" if table.ca_file == shared.ca_file else f"providers.{name}.ca_file"
-        raise ConfigError(
-            f"The certificate bundle in {setting} cannot be used.", param=setting, hint=error.hint
-        ) from error
-
-
-def _enabled(settings: Settings) -> dict[str, ProviderSettings]:
-    """The tables of the configuration that are on, and iFlow in any case: an existing sign-in needs no command."""
-    tables = {name.lower(): table for name, table in settings.providers.items() if table.enabled}
-    if IFLOW not in settings.providers and not any(kind_of(*item) == IFLOW for item in tables.items()):
-        tables[IFLOW] = ProviderSettings(**upstream_leaves(settings.upstream))
-    return tables
-
-
-def _limits(table: UpstreamSettings, total_name: str, total_s: float) -> Limits:
-    return Limits(
-        first_byte_s=table.first_byte_timeout_s,
-        idle_s=table.idle_timeout_s,
-        content_s=table.content_timeout_s,
-        total_s=total_s,
-        total_name=total_name,
-    )
-
-
-def _routing_table(settings: Settings, upstreams: Mapping[str, Upstream]) -> RoutingTable:
-    return RoutingTable(
-        catalogs={name: upstream.provider.catalog for name, upstream in upstreams.items()},
-        default_provider=settings.routing.default_provider.lower(),
-        aliases=settings.models.aliases,
-        passes_unknown=settings.routing.unknown_models == "pass",
-    )
-
-
-def _rules(settings: Settings) -> GatewayRules:
-    resilience = settings.resilience
-    return GatewayRules(
-        retry=RetryRules(
-            max_attempts=resilience.max_attempts,
-            same_account=resilience.retry_attempts,
-            backoff_s=resilience.retry_backoff_ms / 1000,
-            allows_ambiguous=resilience.retry_ambiguous,
-            statuses=frozenset(resilience.retry_status_codes),
-        ),
-        answer=AnswerRules(
-            parameters=tuple(
-                ParameterRule(pattern=pattern, default=rule.default, override=rule.override, remove=rule.remove)
-                for pattern, rule in settings.models.parameters.items()
-            ),
-            merges_reasoning=not settings.reasoning.preserve,
-            names_account=settings.server.response_headers,
-        ),
-    )
-
-
-def _read_foreign(path: Path) -> FileText | None:
-    """A file of another program, as far as it is one of sane size."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FOREIGN_FILE_BYTES)
-            return FileText(data=data, modified_at=os.fstat(file.fileno()).st_mtime)
-    except (FileNotFoundError, NotADirectoryError):
-        return None

@@ -65,12 +65,15 @@ transport = "{transport}"
 
 
 @asynccontextmanager
-async def running_gateway(toml: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[RunningGateway]:
-    """Serve with these settings; nothing of this machine's user is read."""
+async def running_gateway(
+    toml: str, environ: Mapping[str, str] | None = None, *, home: Path | None = None
+) -> AsyncIterator[RunningGateway]:
+    """Serve with these settings; nothing of this machine's user is read. `home` stands in for theirs and for ours."""
     with TemporaryDirectory() as folder:
-        around = {"IFLOW2API_HOME": folder, **(environ or {})}
+        home = home or Path(folder)
+        around = {"IFLOW2API_HOME": str(home), **(environ or {})}
         live = Live(settings_from(toml, environ))
-        services = Services(live, find_paths(around), around, home=Path(folder))
+        services = Services(live, find_paths(around), around, home=home)
         server = Server(services)
         exchanges: list[Exchange] = []
         server.state.observers.append(exchanges.append)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -15,6 +16,8 @@ from iflow_cli_proxy.config.schema import AuthSettings, ServerSettings, Settings
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.state.paths import find_paths
+from iflow_cli_proxy.wiring.accounts import Accounts
 from tests.support.exchanges import bench
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import Answer, FakeReply
@@ -28,6 +31,7 @@ REPLY: Final = FakeReply(
 )
 WORD: Final = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}]}\n\n'
 LAST: Final = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+NOWHERE: Final = Path("/nonexistent")
 EVENTS: Final = {"content-type": "text/event-stream"}
 
 
@@ -39,6 +43,7 @@ def shell_state(
     return ServerState(
         settings=Live(settings),
         gateway=Live(bench(*(answers or (REPLY,)), count=accounts, concurrency=concurrency).gateway),
+        accounts=Accounts(settings, find_paths({"IFLOW2API_HOME": str(NOWHERE)}), {}, home=NOWHERE),
         supervisor=Supervisor(),
         clock=FakeClock(),
         entropy=lambda size: bytes(range(size)),

@@ -7,6 +7,7 @@ from aiohttp import web
 from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.server.keys import STATE
+from iflow_cli_proxy.server.state import ServerState
 
 
 async def health(request: web.Request) -> web.Response:
@@ -21,10 +22,18 @@ async def ready(request: web.Request) -> web.Response:
     if state.is_draining:
         reason = "draining"
     elif not accounts:
-        reason = "no account: start with `iflow2api serve --upstream URL` or `iflow2api serve --demo`"
+        reason = "no account: `iflow2api login` signs one in, `iflow2api token list` shows what there is"
     else:
-        return _json({"status": "ready", "accounts": accounts})
+        return _json({"status": "ready", "accounts": accounts, **_worries(state)})
     return _json({"status": "not ready", "reason": reason, "accounts": accounts}, status=503)
+
+
+def _worries(state: ServerState) -> dict[str, jsonx.Json]:
+    """What works on for now but needs a person (RELIABILITY F51)."""
+    unsaved = state.accounts.refresher.unsaved
+    if not unsaved:
+        return {}
+    return {"degraded": f"the newest credentials of {len(unsaved)} accounts could not be saved; see the log"}
 
 
 def _json(value: jsonx.Json, status: int = 200) -> web.Response:

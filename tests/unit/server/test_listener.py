@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import sys
@@ -12,8 +11,7 @@ from aiohttp import web
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.schema import ServerSettings, Settings
 from iflow_cli_proxy.core.errors import ConfigError
-from iflow_cli_proxy.server import listener as module
-from iflow_cli_proxy.server.listener import Listener, bind, listen
+from iflow_cli_proxy.server.listener import Listener, listen
 from tests.support.patience import until
 from tests.support.raw_client import RawClient, ask
 
@@ -45,12 +43,6 @@ async def open_on() -> AsyncIterator[Open]:
         listener.close()
     for runner in runners:
         await runner.cleanup()
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def has_ipv6() -> bool:
@@ -108,21 +100,6 @@ async def test_a_taken_port_names_who_has_it_and_the_next_free_one(open_on: Open
     assert taken < suggested <= taken + 100
 
 
-async def test_an_address_that_cannot_be_had_leaves_nothing_open_on_the_others(free_port: int) -> None:
-    with pytest.raises(ConfigError, match="is taken"):
-        await bind([(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.1")], free_port)
-
-    (sock,) = await bind([(socket.AF_INET, "127.0.0.1")], free_port)
-    sock.close()
-
-
-async def test_an_address_this_machine_lacks_is_passed_over_when_there_is_another(free_port: int) -> None:
-    (sock,) = await bind([(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "192.0.2.1")], free_port)
-
-    assert sock.getsockname() == ("127.0.0.1", free_port)
-    sock.close()
-
-
 async def test_a_host_without_an_address_is_explained(open_on: Open) -> None:
     with pytest.raises(ConfigError) as caught:
         await open_on("no-such-host.invalid")
@@ -133,14 +110,6 @@ async def test_a_host_without_an_address_is_explained(open_on: Open) -> None:
 async def test_an_address_of_another_machine_is_explained(open_on: Open) -> None:
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1 is not an address of this machine"):
         await open_on("192.0.2.1")
-
-
-@pytest.mark.parametrize(("number", "words"), [(errno.EACCES, "may not listen"), (errno.ENOBUFS, "Cannot listen")])
-def test_every_other_reason_has_words_and_a_way_out(number: int, words: str) -> None:
-    error = module._explained(OSError(number, os.strerror(number)), socket.AF_INET, "127.0.0.1", 80)
-
-    assert words in error.message
-    assert error.hint
 
 
 async def test_two_listeners_may_share_a_port_when_both_say_so(open_on: Open) -> None:

@@ -87,14 +87,14 @@ async def test_unused_connections_close_once_no_request_began_before_the_change(
     change(1)
     server.state.in_flight.add(later := Exchange(request_id="y", protocol="openai_chat", started_at=0.0))
     change(2)
-    (first, second) = running.unused
+    (first, second) = running.transports.unused
 
     server.state.in_flight.discard(exchange)
-    await until(lambda: first not in running.unused)
-    assert running.unused == (second,), "whoever came between the two changes may be using it"
+    await until(lambda: first not in running.transports.unused)
+    assert running.transports.unused == (second,), "whoever came between the two changes may be using it"
 
     server.state.in_flight.discard(later)
-    await until(lambda: not running.unused)
+    await until(lambda: not running.transports.unused)
     await server.aclose()
 
 

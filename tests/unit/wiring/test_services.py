@@ -13,7 +13,8 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
 from iflow_cli_proxy.state.paths import Paths, find_paths
-from iflow_cli_proxy.wiring.services import Services, checked
+from iflow_cli_proxy.wiring.checking import checked
+from iflow_cli_proxy.wiring.services import Services
 from tests.support.fake_clock import FakeClock
 from tests.support.gateway import settings_from, upstream_table
 
@@ -107,7 +108,7 @@ def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> N
         ('[providers.x]\nkind = "openai_compatible"\n', "providers.x.base_url"),
         ('[providers.x]\nbase_url = "http://127.0.0.1:1"\nca_file = "/nowhere/ca.pem"\n', "providers.x.ca_file"),
         ('[upstream]\nca_file = "/nowhere/ca.pem"\n', "upstream.ca_file"),
-        ('[providers.x]\nkind = "qwen"\n', "providers.x.kind"),
+        ('[providers.x]\nkind = "claude"\n', "providers.x.kind"),
         ('[routing]\ndefault_provider = "desk"\n', "routing.default_provider"),
         ("[server]\nworkers = 2\n", "server.workers"),
         ('[auth]\nrequired = "always"\n', "auth.client_keys"),
@@ -231,8 +232,8 @@ async def test_connections_no_longer_used_are_set_aside_and_closed_when_told(tmp
     running.settings.replace(settings_from(upstream_table("http://127.0.0.1:1/v1", more="connect_timeout_s = 1")))
     new = running.gateway.current.upstreams["up"].transport
 
-    assert running.unused == (old,)
-    await running.close_unused(running.unused)
-    assert running.unused == ()
+    assert running.transports.unused == (old,)
+    await running.transports.close_unused(running.transports.unused)
+    assert running.transports.unused == ()
     assert running.gateway.current.upstreams["up"].transport is new is not old
     await running.aclose()

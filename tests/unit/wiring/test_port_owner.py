@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.server.port_owner import port_owner
+from iflow_cli_proxy.wiring.port_owner import port_owner
 
 HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 LINE = (

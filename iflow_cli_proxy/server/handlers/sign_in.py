@@ -1,0 +1,146 @@
+"""`POST /auth/initiate` and `/auth/poll`: a device code sign-in for programs, in the seed proxy's own shape.
+
+The server keeps nothing between the two (reference/qwen.md 10.1, 10.2). A web page of somebody else must not be able to
+put its account into this pool, so a request that says it comes from another origin is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import Busy, Forbidden, GatewayError, InvalidRequest
+from iflow_cli_proxy.core.jsonx import Json, JsonError
+from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.server.body import read_json_body
+from iflow_cli_proxy.server.keys import STATE
+from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.signin.device import DeviceFlow
+from iflow_cli_proxy.signin.enrol import check_label, enrol
+
+_DEFAULT_PROVIDER: Final = "qwen"
+_LONGEST_CODE: Final = 4096
+_MOST_POLLS: Final = 16
+"""Sign-ins that may be waited for at one time: each holds a connection for minutes."""
+
+
+async def initiate(request: web.Request) -> web.Response:
+    """Ask the provider (`provider` in the body, else qwen) for a code to show to a person."""
+    state = request.app[STATE]
+    fields = await _fields(request, state)
+    try:
+        flow = _flow(state, _provider(fields))
+        grant = await flow.begin()
+    except GatewayError as error:
+        return _failed(error)
+    return _json(
+        {
+            "verification_uri": grant.verification_uri,
+            "verification_uri_complete": grant.verification_uri_complete,
+            "user_code": grant.user_code,
+            "device_code": grant.device_code.reveal(),
+            "code_verifier": flow.verifier,
+            "expires_in": round(grant.expires_in_s),
+            "interval": round(grant.interval_s),
+        }
+    )
+
+
+async def poll(request: web.Request) -> web.Response:
+    """Wait until the person has decided, keep the account, and say so. `account` in the body names it.
+
+    A client that leaves ends the wait. The token itself is not told: it is of no use outside of the gateway.
+    """
+    state = request.app[STATE]
+    fields = await _fields(request, state)
+    code, verifier = _text(fields, "device_code"), _text(fields, "code_verifier")
+    if not code or not verifier:
+        return _json(
+            {"error": {"message": "Missing device_code or code_verifier", "type": "invalid_request"}}, status=400
+        )
+    label = check_label(_text(fields, "account")) if fields.get("account") else ""
+    if state.sign_ins_waited_for >= _MOST_POLLS:
+        raise Busy("Too many sign-ins are being waited for.", retry_after_s=5.0)
+    state.sign_ins_waited_for += 1
+    try:
+        return _json(await _signed_in(state, _provider(fields), code, verifier, label))
+    except GatewayError as error:
+        return _failed(error)
+    finally:
+        state.sign_ins_waited_for -= 1
+
+
+async def _signed_in(state: ServerState, provider: str, code: str, verifier: str, label: str) -> Json:
+    accounts = state.accounts
+    flow = _flow(state, provider)
+    signed_in = await flow.wait(flow.resume(device_code=Secret(code), verifier=verifier))
+    done = await asyncio.to_thread(
+        enrol,
+        accounts.store,
+        provider,
+        signed_in,
+        label=label,
+        now=state.clock.now(),
+        entropy=state.entropy,
+    )
+    return {
+        "access_token": str(done.account.bearer),
+        "message": "Authentication successful",
+        "account": {"id": done.account.id, "provider": provider, "label": done.account.label},
+    }
+
+
+def _flow(state: ServerState, provider: str) -> DeviceFlow:
+    accounts = state.accounts
+    return DeviceFlow(
+        accounts.sign_in(provider), accounts.transport(provider), clock=state.clock, entropy=state.entropy
+    )
+
+
+async def _fields(request: web.Request, state: ServerState) -> dict[str, Any]:
+    """The body's fields; no body is an empty object."""
+    _refuse_other_origins(request)
+    if not request.can_read_body:
+        return {}
+    try:
+        value = jsonx.decode_strict(await read_json_body(request, state.settings.current.server) or b"{}")
+    except JsonError as error:
+        raise InvalidRequest(f"The body is not JSON: {error.what}.") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    return value
+
+
+def _refuse_other_origins(request: web.Request) -> None:
+    """Browsers name the page that asks, and nobody else does (RELIABILITY I27)."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    is_ours = origin is None or (urlsplit(origin).netloc == request.host and bool(request.host))
+    if not is_ours or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("A web page of another origin may not sign in here.", param=hdrs.ORIGIN)
+
+
+def _provider(fields: dict[str, Any]) -> str:
+    return _text(fields, "provider").lower() or _DEFAULT_PROVIDER
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str) or len(value) > _LONGEST_CODE:
+        raise InvalidRequest(f"`{name}` must be a text of at most {_LONGEST_CODE} characters.", param=name)
+    return value.strip()
+
+
+def _failed(error: GatewayError) -> web.Response:
+    """Every failure of a sign-in has one shape there, and one status."""
+    message = f"{error.message} {error.hint}".strip()
+    return _json({"error": {"message": message, "type": "authentication_error", "code": 500}}, status=500)
+
+
+def _json(value: Json, status: int = 200) -> web.Response:
+    return web.Response(
+        body=jsonx.encode(value), content_type="application/json", status=status, headers={"Cache-Control": "no-store"}
+    )

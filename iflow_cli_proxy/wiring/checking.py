@@ -1,0 +1,53 @@
+"""Could a gateway serve with these settings? Found out without opening anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from iflow_cli_proxy.config.safety import check_safe
+from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings
+from iflow_cli_proxy.core.clock import SystemClock
+from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.providers import build_provider, sign_in_of
+from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.transport.trust import tls_context
+from iflow_cli_proxy.wiring.rules import gateway_rules
+from iflow_cli_proxy.wiring.surroundings import enabled_tables, surroundings
+
+
+def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Settings:
+    """The same settings, if a gateway could serve with them; opens nothing and may run in a thread.
+
+    Raises:
+        ConfigError: they are unsafe, or something they name is not there or cannot be built.
+    """
+    check_safe(settings)
+    around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
+    tables = enabled_tables(settings)
+    for name, table in tables.items():
+        build_provider(name, table, around)
+        sign_in_of(name, table, around)
+        _check_authorities(name, table, settings.upstream)
+    gateway_rules(settings)
+    named = settings.routing.default_provider
+    if named and named.lower() not in tables:
+        raise ConfigError(
+            f"There is no enabled provider called {named!r}.",
+            param="routing.default_provider",
+            hint=f"choose one of {', '.join(tables)}" if tables else f"write a table [providers.{named}]",
+        )
+    return settings
+
+
+def _check_authorities(name: str, table: ProviderSettings, shared: UpstreamSettings) -> None:
+    if not table.ca_file:
+        return
+    try:
+        tls_context(table.ca_file)
+    except ConfigError as error:
+        setting = "upstream.ca_file" if table.ca_file == shared.ca_file else f"providers.{name}.ca_file"
+        raise ConfigError(
+            f"The certificate bundle in {setting} cannot be used.", param=setting, hint=error.hint
+        ) from error

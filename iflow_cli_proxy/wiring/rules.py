@@ -1,0 +1,63 @@
+"""Settings in the words of those who obey them: limits, retries, routing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from iflow_cli_proxy.config.schema import Settings, UpstreamSettings
+from iflow_cli_proxy.gateway.attempt import AnswerRules
+from iflow_cli_proxy.gateway.deadline import Limits
+from iflow_cli_proxy.gateway.exchange import GatewayRules
+from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.parameters import ParameterRule
+from iflow_cli_proxy.routing.resolve import RoutingTable
+
+
+def stream_limits(table: UpstreamSettings) -> Limits:
+    return _limits(table, "total", table.total_timeout_s)
+
+
+def json_limits(table: UpstreamSettings) -> Limits:
+    return _limits(table, "json_total", table.json_total_timeout_s)
+
+
+def _limits(table: UpstreamSettings, total_name: str, total_s: float) -> Limits:
+    return Limits(
+        first_byte_s=table.first_byte_timeout_s,
+        idle_s=table.idle_timeout_s,
+        content_s=table.content_timeout_s,
+        total_s=total_s,
+        total_name=total_name,
+    )
+
+
+def routing_table(settings: Settings, catalogs: Mapping[str, Catalog]) -> RoutingTable:
+    return RoutingTable(
+        catalogs=catalogs,
+        default_provider=settings.routing.default_provider.lower(),
+        aliases=settings.models.aliases,
+        passes_unknown=settings.routing.unknown_models == "pass",
+    )
+
+
+def gateway_rules(settings: Settings) -> GatewayRules:
+    """Raises ConfigError when a parameter rule makes no sense."""
+    resilience = settings.resilience
+    return GatewayRules(
+        retry=RetryRules(
+            max_attempts=resilience.max_attempts,
+            same_account=resilience.retry_attempts,
+            backoff_s=resilience.retry_backoff_ms / 1000,
+            allows_ambiguous=resilience.retry_ambiguous,
+            statuses=frozenset(resilience.retry_status_codes),
+        ),
+        answer=AnswerRules(
+            parameters=tuple(
+                ParameterRule(pattern=pattern, default=rule.default, override=rule.override, remove=rule.remove)
+                for pattern, rule in settings.models.parameters.items()
+            ),
+            merges_reasoning=not settings.reasoning.preserve,
+            names_account=settings.server.response_headers,
+        ),
+    )
