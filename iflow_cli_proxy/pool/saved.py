@@ -81,6 +81,8 @@ class SavedAccount:
     is_refused: bool = False
     """The upstream did not take the bearer and no refresh helped; cleared by a new credential."""
     rests_until: float | None = None
+    concurrency: int | None = None
+    """Requests at one time, 0 for no limit; None as its provider has it."""
     imported_from: str = ""
     """The file it was taken from, for people."""
     extras: Mapping[str, Json] = field(default_factory=dict)

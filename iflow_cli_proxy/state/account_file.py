@@ -82,6 +82,7 @@ class _Shape:
     refresh_failures: int = 0
     is_refused: bool = False
     rests_until: datetime | None = None
+    concurrency: int | None = None
     imported_from: str = ""
 
 
