@@ -18,7 +18,18 @@ CLIENT_KEY_VARIABLE: Final = "IFLOW2API_CLIENT_KEY"
 """Client keys separated by commas, added to those of the files."""
 UPSTREAM_KEY_VARIABLE: Final = "IFLOW2API_UPSTREAM_API_KEY"
 """The key of `serve --upstream`; it looks like a leaf of [upstream] and is none."""
-SPECIAL: Final = frozenset({CLIENT_KEY_VARIABLE, UPSTREAM_KEY_VARIABLE, "IFLOW2API_HOME", "IFLOW2API_CONFIG"})
+SPECIAL: Final = frozenset(
+    {
+        CLIENT_KEY_VARIABLE,
+        UPSTREAM_KEY_VARIABLE,
+        "IFLOW2API_HOME",
+        "IFLOW2API_CONFIG",
+        "IFLOW2API_PASSPHRASE",
+        "IFLOW2API_PASSPHRASE_FILE",
+        "IFLOW2API_KEYS_JSON",
+        "IFLOW2API_KEYS_PATH",
+    }
+)
 """Variables of ours that are no settings."""
 
 _MOST_TYPOS: Final = 2

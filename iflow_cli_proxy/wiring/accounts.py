@@ -61,6 +61,8 @@ class KnownAccount:
     """Kept in our store, so that it can be disabled, deleted and exported."""
     is_kept_fresh: bool = True
     is_used: bool = True
+    is_sealed: bool = False
+    """Its secrets were not opened, so that nothing can be done with it here."""
     origin: str = ""
     """The file or variable it was found in, for people; empty for ours."""
     concurrency: int = 0
@@ -69,7 +71,7 @@ class KnownAccount:
 
     def is_usable(self, now: float) -> bool:
         """Whether requests may go out on it."""
-        return self.is_used and (self.place is None or self.saved.is_usable(now))
+        return self.is_used and not self.is_sealed and (self.place is None or self.saved.is_usable(now))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +147,15 @@ class Accounts:
     def known(self) -> tuple[KnownAccount, ...]:
         """Read again now: ours first, then sign-ins of other programs, then keys of configuration and environment."""
         loaded = self.store.load()
+        closed = [] if self._opens_secrets else [file for file in loaded.damaged if file.account is not None]
         findings = [
             Finding(where=str(file.path), problem=file.problem, hint=file.hint or "iflow2api doctor --fix")
             for file in loaded.damaged
+            if file not in closed
         ]
-        ours = [KnownAccount(saved=saved, place=self.store.place(saved.id), is_ours=True) for saved in loaded.accounts]
+        newest = map(self.refresher.current, loaded.accounts)  # a disk that is full has kept older ones
+        ours = [KnownAccount(saved=saved, place=self.store.place(saved.id), is_ours=True) for saved in newest]
+        ours += (KnownAccount(saved=file.account, is_ours=True, is_sealed=True) for file in closed if file.account)
         others: list[KnownAccount] = []
         for name, table in self.tables(saved.provider for saved in loaded.accounts).items():
             found = find_accounts(name, table, self.around)
@@ -240,7 +246,9 @@ class Accounts:
             label=saved.label,
             api_key=saved.bearer,
             base_url=saved.base_url or (saved.tokens.base_url if saved.tokens else ""),
-            concurrency=table.concurrency or known.concurrency or default_concurrency,
+            concurrency=known.saved.concurrency
+            if known.saved.concurrency is not None
+            else table.concurrency or known.concurrency or default_concurrency,
             origin=known.origin or "a sign-in",
             fresh_until=self._fresh_until(saved),
             is_oauth=not saved.api_key and saved.tokens is not None,

@@ -27,9 +27,8 @@ class LivePlace:
         self._vendor_lock = live.lock
         self._own_lock = own_locks / f"{live.account.id}.json"
         self._clock = clock
-        self._file = ForeignFile(
-            live.file.path, self.lock, parse=lambda data, _: live.parse(data), merge=live.file.merge
-        )
+        self._parse = live.parse
+        self._file = ForeignFile(live.file.path, self.lock, parse=self._read_at, merge=live.file.merge)
         self._copies = [
             (one.path, ForeignFile(one.path, self.lock, parse=_nobody, merge=one.merge)) for one in live.also
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,6 +63,7 @@ class Services:
         clock: Clock | None = None,
         entropy: Entropy = os.urandom,
         home: Path | None = None,
+        ask: Callable[[str], str] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -78,6 +79,7 @@ class Services:
             entropy=self.entropy,
             home=home,
             transports=self.transports,
+            ask=ask,
         )
         self.renewal = PoolRenewal(self.accounts, self.pool, on_refused=self.wire_again)
         self._home = home or Path.home()

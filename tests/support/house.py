@@ -20,7 +20,7 @@ PACKAGE: Final = "iflow_cli_proxy"
 
 ROWS: Final = (
     ("cli",),
-    ("server",),
+    ("server", "doctor"),
     ("wiring",),
     ("gateway", "signin"),
     ("providers", "state", "telemetry"),

@@ -24,6 +24,7 @@ from iflow_cli_proxy.signin.enrol import check_label, enrol
 
 _DEFAULT_PROVIDER: Final = "qwen"
 _LONGEST_CODE: Final = 4096
+_INTERVAL_S: Final = 5.0
 _MOST_POLLS: Final = 16
 """Sign-ins that may be waited for at one time: each holds a connection for minutes."""
 
@@ -51,9 +52,10 @@ async def initiate(request: web.Request) -> web.Response:
 
 
 async def poll(request: web.Request) -> web.Response:
-    """Wait until the person has decided, keep the account, and say so. `account` in the body names it.
+    """Wait until the person has decided, keep the account, and say so.
 
-    A client that leaves ends the wait. The token itself is not told: it is of no use outside of the gateway.
+    In the body `account` names it, and `interval` may come back as it was given. A client that leaves ends the wait. The
+    token itself is not told: it is of no use outside of the gateway.
     """
     state = request.app[STATE]
     fields = await _fields(request, state)
@@ -67,17 +69,19 @@ async def poll(request: web.Request) -> web.Response:
         raise Busy("Too many sign-ins are being waited for.", retry_after_s=5.0)
     state.sign_ins_waited_for += 1
     try:
-        return _json(await _signed_in(state, _provider(fields), code, verifier, label))
+        return _json(await _signed_in(state, fields, Secret(code), verifier, label))
     except GatewayError as error:
         return _failed(error)
     finally:
         state.sign_ins_waited_for -= 1
 
 
-async def _signed_in(state: ServerState, provider: str, code: str, verifier: str, label: str) -> Json:
-    accounts = state.accounts
+async def _signed_in(state: ServerState, fields: dict[str, Any], code: Secret, verifier: str, label: str) -> Json:
+    accounts, provider = state.accounts, _provider(fields)
+    interval = fields.get("interval")
+    interval_s = float(interval) if isinstance(interval, int) else _INTERVAL_S
     flow = _flow(state, provider)
-    signed_in = await flow.wait(flow.resume(device_code=Secret(code), verifier=verifier))
+    signed_in = await flow.wait(flow.resume(device_code=code, verifier=verifier, interval_s=interval_s))
     done = await asyncio.to_thread(
         enrol,
         accounts.store,
@@ -120,7 +124,7 @@ def _refuse_other_origins(request: web.Request) -> None:
     origin = request.headers.get(hdrs.ORIGIN)
     is_ours = origin is None or (urlsplit(origin).netloc == request.host and bool(request.host))
     if not is_ours or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("A web page of another origin may not sign in here.", param=hdrs.ORIGIN)
+        raise Forbidden("A web page of another origin may not sign in here.", param="Origin")
 
 
 def _provider(fields: dict[str, Any]) -> str:

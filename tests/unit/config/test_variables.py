@@ -67,7 +67,10 @@ def test_what_resembles_nothing_of_ours_may_belong_to_another_program(variable: 
 
 
 def test_what_is_ours_but_no_setting_is_listed() -> None:
-    assert {"IFLOW2API_HOME", "IFLOW2API_CONFIG", "IFLOW2API_CLIENT_KEY", "IFLOW2API_UPSTREAM_API_KEY"} == SPECIAL
+    assert {
+        "IFLOW2API_HOME", "IFLOW2API_CONFIG", "IFLOW2API_CLIENT_KEY", "IFLOW2API_UPSTREAM_API_KEY",
+        "IFLOW2API_PASSPHRASE", "IFLOW2API_PASSPHRASE_FILE", "IFLOW2API_KEYS_JSON", "IFLOW2API_KEYS_PATH",
+    } == SPECIAL  # fmt: skip
 
 
 def test_the_distance_counts_letters_put_in_taken_out_and_replaced() -> None:

@@ -1,0 +1,119 @@
+"""`/auth/initiate` and `/auth/poll`, in the seed proxy's shape, against the demo's device codes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from iflow_cli_proxy.core import jsonx
+from tests.support.gateway import RunningGateway
+from tests.support.people import Household, household
+
+MADE_UP = {"device_code": "made-up", "code_verifier": "v" * 43}
+
+
+@asynccontextmanager
+async def door(home: Path, **demo: Any) -> AsyncIterator[tuple[Household, RunningGateway]]:
+    async with household(home, **demo) as house, house.gateway("qwen") as gateway:
+        house.demo.app.oauth.rules.poll_interval_s = 1
+        yield house, gateway
+
+
+async def post(gateway: RunningGateway, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with aiohttp.ClientSession() as session:
+        more: dict[str, Any] = (
+            {"data": body} if isinstance(body, bytes) else ({"json": body} if body is not None else {})
+        )
+        async with session.post(f"{gateway.url}{path}", headers=sent, **more) as answer:
+            return answer.status, jsonx.decode(await answer.read()), dict(answer.headers)
+
+
+async def test_a_code_is_given_and_the_account_kept_once_it_was_confirmed(tmp_path: Path) -> None:
+    async with door(tmp_path, approves_by_itself=True) as (house, gateway):
+        status, grant, headers = await post(gateway, "/auth/initiate")
+        assert status == 200
+        assert headers["Cache-Control"] == "no-store"
+        assert set(grant) >= {"verification_uri", "user_code", "device_code", "code_verifier", "expires_in", "interval"}
+
+        known = {name: grant[name] for name in ("device_code", "code_verifier", "interval")}
+        status, done, _ = await post(gateway, "/auth/poll", {**known, "account": "work"})
+        assert (status, done["message"]) == (200, "Authentication successful")
+        [account] = house.store.load().accounts
+    assert (account.provider, account.label) == ("qwen", "work")
+    assert account.bearer.reveal() not in str(done), "the token is of no use outside"
+
+
+async def test_it_stops_when_the_client_leaves(tmp_path: Path) -> None:
+    async with door(tmp_path) as (house, gateway):
+        _, grant, _ = await post(gateway, "/auth/initiate")
+        known = {name: grant[name] for name in ("device_code", "code_verifier")}
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await post(gateway, "/auth/poll", known)
+        for _ in range(100):
+            if not gateway.server.state.sign_ins_waited_for:
+                break
+            await asyncio.sleep(0.01)
+        assert gateway.server.state.sign_ins_waited_for == 0
+        assert house.store.load().accounts == ()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"device_code": "x"}, {"code_verifier": "y"}, {"device_code": "", "code_verifier": "y"}]
+)
+async def test_both_fields_are_needed(tmp_path: Path, body: dict[str, str]) -> None:
+    async with door(tmp_path) as (_, gateway):
+        status, answer, _ = await post(gateway, "/auth/poll", body)
+    assert (status, answer["error"]["type"]) == (400, "invalid_request")
+    assert answer["error"]["message"] == "Missing device_code or code_verifier"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"[]", b'"x"', b'{"device_code": 7, "code_verifier": "y"}', b'{"account": "../x"}',
+     b'{"device_code": "c", "code_verifier": "v", "account": "../x"}'],
+)  # fmt: skip
+async def test_i39_what_is_no_question_is_a_client_error(tmp_path: Path, body: bytes) -> None:
+    async with door(tmp_path) as (house, gateway):
+        status, _, _ = await post(gateway, "/auth/poll", body, Content_Type="application/json")
+        assert house.calls["poll"] == 0
+    assert status == 400
+
+
+async def test_a_server_that_refuses_is_told_in_the_seeds_shape(tmp_path: Path) -> None:
+    async with door(tmp_path) as (house, gateway):
+        house.demo.app.oauth.faults.append("device:html")
+        status, answer, _ = await post(gateway, "/auth/initiate")
+        assert (status, answer["error"]["type"], answer["error"]["code"]) == (500, "authentication_error", 500)
+        assert house.demo.origin not in str(answer)
+
+        status, answer, _ = await post(gateway, "/auth/poll", {**MADE_UP, "interval": 1})
+        assert (status, answer["error"]["type"]) == (500, "authentication_error")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}, {"Origin": ""}],
+)
+@pytest.mark.parametrize("path", ["/auth/initiate", "/auth/poll"])
+async def test_i27_a_page_of_another_origin_puts_no_account_into_the_pool(
+    tmp_path: Path, path: str, headers: dict[str, str]
+) -> None:
+    async with door(tmp_path) as (house, gateway):
+        status, _, _ = await post(gateway, path, {"device_code": "c", "code_verifier": "v"}, **headers)
+        assert house.calls["device"] == house.calls["poll"] == 0
+    assert status == 403
+
+
+async def test_a_provider_without_device_codes_says_so(tmp_path: Path) -> None:
+    async with door(tmp_path) as (_, gateway):
+        status, answer, _ = await post(gateway, "/auth/initiate", {"provider": "deepseek"})
+    assert status == 500
+    assert "device code" in answer["error"]["message"]
