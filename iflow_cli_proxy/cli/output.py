@@ -89,15 +89,17 @@ def say(text: str, style: str = "") -> None:
     console(stderr=True).print(Text(printable(text), style=style), soft_wrap=True)
 
 
-def ask(question: str, *, is_secret: bool = False) -> str:
+def ask(question: str, *, is_secret: bool = False, default: str = "") -> str:
     """Ask the person at the terminal; a secret is not shown while typed. Leaving the question is an interrupt.
+
+    Enter alone is the `default`, if there is one.
 
     A secret from a pipe is one line of it, taken without a word.
     """
     if is_secret and not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     try:
-        return str(typer.prompt(question, hide_input=is_secret, err=True))
+        return str(typer.prompt(question, default or None, hide_input=is_secret, err=True))
     except typer.Abort:
         raise KeyboardInterrupt from None
 

@@ -55,6 +55,11 @@ def test_a_question_is_asked_on_stderr_and_leaving_it_is_an_interrupt(
     assert "name" in seen.err
 
 
+def test_enter_alone_is_the_default_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nother\n"))
+    assert [ask("name", default="usual"), ask("name", default="usual")] == ["usual", "other"]
+
+
 @pytest.mark.parametrize(("text", "secret"), [("sk-1\n", "sk-1"), ("sk-1\r\nrest\n", "sk-1"), ("", "")])
 def test_a_secret_from_a_pipe_is_taken_without_a_word(
     text: str, secret: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
