@@ -169,6 +169,7 @@ def set_value(
             environ=opened.environ,
         )
         _refuse_no_start(settings, opened)
+        _make_true(found, raw, opened)
 
     try:
         _refuse_mismatch(found, spec, raw)
@@ -193,7 +194,7 @@ def validate(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOptio
     import dataclasses
 
     from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.wiring.services import checked
+    from iflow_cli_proxy.wiring.checking import checked
 
     opened = session(ctx, config)
     try:
@@ -271,7 +272,7 @@ def _refuse_mismatch(name: Name, spec: LeafSpec, raw: object) -> None:
 def _refuse_no_start(settings: Settings, opened: Session) -> None:
     """What `serve` refuses is not written down either."""
     from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.wiring.services import checked
+    from iflow_cli_proxy.wiring.checking import checked
 
     try:
         checked(settings, opened.paths(), opened.environ)
@@ -281,6 +282,17 @@ def _refuse_no_start(settings: Settings, opened: Session) -> None:
             hint=error.hint,
             param=error.param,
         ) from error
+
+
+def _make_true(name: Name, value: object, opened: Session) -> None:
+    """What must have happened before a setting that is fine may be saved."""
+    if name != ("security", "encrypt"):
+        return
+    from iflow_cli_proxy.cli.encrypting import move_accounts
+
+    settings, _ = opened.load()
+    count = move_accounts(settings.security.encrypt, str(value), opened.paths().accounts_dir, opened.environ)
+    say(f"{count} account files were rewritten." if count else "No account file had to change.")
 
 
 def _say_what_follows(name: Name, origins: list[Origin]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iflow_cli_proxy.cli.output import ExitCode
+from iflow_cli_proxy.cli.passphrase import asker
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
@@ -54,7 +55,7 @@ async def find_models(session: Session, provider: str, upstream: str, *, asks_up
     settings, _ = session.load()
     if upstream:
         settings = with_upstream(settings, upstream, session.environ.get("IFLOW2API_UPSTREAM_API_KEY", ""))
-    services = Services(Live(settings), session.paths(), session.environ)
+    services = Services(Live(settings), session.paths(), session.environ, ask=asker())
     try:
         known = services.wired.gateway.upstreams
         if provider and provider not in known:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iflow_cli_proxy.cli.output import console, say
+from iflow_cli_proxy.cli.passphrase import asker
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
@@ -83,7 +84,7 @@ async def run_plan(plan: ServePlan) -> None:
         log = start_logging(live.current.logging)
         stack.callback(stop_logging, log)
         live.subscribe(lambda settings: set_level(settings.logging))
-        services = Services(live, paths, environ, home=home)
+        services = Services(live, paths, environ, home=home, ask=asker())
         files = (paths.config_file, paths.overrides_file)
         watch = ReloadWatch(live, files, build, report=report_reload, beside=services.outside_files)
 

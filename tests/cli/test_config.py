@@ -166,7 +166,7 @@ def test_set_writes_overrides_and_leaves_the_persons_file_alone(home: Home) -> N
         ("server.workers", "2", "The gateway would not start with this, so nothing was changed. More than one", 2),
         ("server.host", "0.0.0.0", "without client keys", 2),
         ("routing.default_provider", "desk", "no enabled provider called 'desk'", 2),
-        ("providers.desk.kind", "qwen", "no provider kind 'qwen'", 2),
+        ("providers.desk.kind", "claude", "no provider kind 'claude'", 2),
         ("providers.desk.base_url", "http://u:pw@h", "without user and password", 2),
     ],
 )
@@ -231,7 +231,7 @@ def test_set_leaves_a_mistake_of_another_source_to_its_source(home: Home) -> Non
     ("text", "name"),
     [
         ('[providers.desk]\nkind = "olama"\n', "providers.desk.kind"),
-        ('[providers.desk]\nkind = "qwen"\n', "providers.desk.kind"),
+        ('[providers.desk]\nkind = "claude"\n', "providers.desk.kind"),
         ('[providers.desk]\nkind = "openai_compatible"\n', "providers.desk.base_url"),
         ('[providers.iflow]\nca_file = "/nowhere/ca.pem"\n', "providers.iflow.ca_file"),
         ("[server]\nworkers = 2\n", "server.workers"),

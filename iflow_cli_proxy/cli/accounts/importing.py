@@ -1,0 +1,290 @@
+"""`token import`: look, show, ask, write, tell. Imported only by that command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from iflow_cli_proxy.cli.accounts.naming import confirmed, open_accounts
+from iflow_cli_proxy.cli.output import ExitCode, print_json, print_table, say
+from iflow_cli_proxy.cli.passphrase import passphrase_for
+from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.core.errors import ConfigError, GatewayError
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.pool.saved import SavedAccount
+from iflow_cli_proxy.signin.foreign.kinds import KINDS, OURS, Kind, kind_named
+from iflow_cli_proxy.signin.foreign.places import known_places
+from iflow_cli_proxy.signin.foreign.reading import Reading
+from iflow_cli_proxy.signin.foreign.search import Bundle, Found, Result, Unreadable, look_at, look_everywhere
+from iflow_cli_proxy.signin.foreign.taking import Fate, Step, plan, renewed
+from iflow_cli_proxy.state.accounts import AccountStore
+from iflow_cli_proxy.state.bundle import unpack
+
+_SKIPPED: Final = "skipped"
+_FAILED: Final = "failed"
+_BUNDLE: Final = "iflow2api (exported)"
+_HOLDERS: Final = dict.fromkeys((_BUNDLE, OURS.program), "The machine they come from")
+_WORDS: Final[Mapping[str, str]] = {
+    Fate.IMPORTED: "imported",
+    Fate.UPDATED: "updated",
+    Fate.ALREADY_THERE: "already there",
+}
+_FUTURE: Final[Mapping[str, str]] = {
+    Fate.IMPORTED: "new",
+    Fate.UPDATED: "newer than ours",
+    Fate.ALREADY_THERE: "already there",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the command line asks for."""
+
+    session: Session
+    paths: tuple[Path, ...]
+    program: str
+    """A name of `--from`, or empty."""
+    is_agreed: bool
+    """The person has said yes already."""
+    is_rehearsal: bool
+    as_json: bool
+    passphrase_file: Path | None
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """One account that was found, and what is or will be done with it."""
+
+    where: str
+    program: str
+    name: str
+    provider: str = ""
+    id: str = ""
+    result: str
+    reason: str = ""
+    step: Step | None = None
+
+    def shape(self) -> dict[str, Json]:
+        return {
+            "where": self.where,
+            "program": self.program,
+            "provider": self.provider,
+            "label": self.name,
+            "id": self.id,
+            "result": self.result,
+            "reason": self.reason,
+        }
+
+
+@dataclass(kw_only=True)
+class Harvest:
+    """Everything a search has come to."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Unreadable] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    are_notes_told: bool = False
+
+    @property
+    def to_write(self) -> list[Entry]:
+        return [one for one in self.entries if one.step is not None and one.step.fate is not Fate.ALREADY_THERE]
+
+    def exit_code(self, *, is_search: bool) -> ExitCode:
+        """In a search of all places a file without a key is nothing wrong; in what was named by hand it is."""
+        bad = [one for one in self.entries if one.result == _FAILED or (one.result == _SKIPPED and not is_search)]
+        good = [one for one in self.entries if one.result not in (_FAILED, _SKIPPED)]
+        if not bad and not self.problems:
+            return ExitCode.OK
+        return ExitCode.PARTLY_FAILED if good else ExitCode.FAILED
+
+
+def import_accounts(wish: Wish) -> ExitCode:
+    """Bring accounts in, and say how to leave. Raises GatewayError before anything is written."""
+    kind = _kind(wish.program)
+    store = (accounts := open_accounts(wish.session)).store
+    results = [_opened(result, wish) for result in _look(wish, kind)]
+    existing = store.load().accounts
+    harvest = _harvest(results, existing, now=accounts.clock.now())
+    is_search = not wish.paths
+    if is_search and not wish.is_rehearsal and not _agreed(harvest, wish):
+        return ExitCode.FAILED
+    if not wish.is_rehearsal:
+        _write(harvest, store, now=accounts.clock.now())
+    _tell(harvest, wish)
+    return harvest.exit_code(is_search=is_search)
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+def _kind(program: str) -> Kind | None:
+    if not program:
+        return None
+    kind = kind_named(program.lower())
+    if kind is None:
+        known = ", ".join(each.name for each in KINDS)
+        raise ConfigError(f"There is no program called {program!r} here.", param="--from", hint=f"known: {known}")
+    return kind
+
+
+def _look(wish: Wish, kind: Kind | None) -> list[Result]:
+    environ = wish.session.environ
+    if wish.paths:
+        return [result for path in wish.paths for result in look_at(path.expanduser(), environ, kind)]
+    places = known_places(environ, Path.home(), Path.cwd())
+    chosen = [place for place in places if (place.kind is kind if kind else place.is_searched)]
+    return look_everywhere(chosen, environ)
+
+
+def _opened(result: Result, wish: Wish) -> Found | Unreadable:
+    """A bundle of ours as what it holds; everything else as it is."""
+    if not isinstance(result, Bundle):
+        return result
+    try:
+        passphrase = passphrase_for(wish.session.environ, wish.passphrase_file)
+        accounts = unpack(result.data, passphrase)
+    except GatewayError as error:
+        return Unreadable(where=result.where, problem=error.message, hint=error.hint)
+    origin = str(Path(result.where).absolute())
+    reading = Reading(accounts=tuple(replace(one, imported_from=origin) for one in accounts))
+    return Found(where=result.where, program=_BUNDLE, reading=reading)
+
+
+def _harvest(results: Sequence[Found | Unreadable], existing: Sequence[SavedAccount], *, now: float) -> Harvest:
+    harvest = Harvest()
+    brought: list[tuple[Found, SavedAccount]] = []
+    for result in results:
+        if isinstance(result, Unreadable):
+            harvest.problems.append(result)
+            continue
+        brought += [(result, one) for one in result.reading.accounts]
+        harvest.notes += [f"{result.where}: {note}" for note in result.reading.notes]
+        harvest.entries += [
+            Entry(where=result.where, program=result.program, name=one.name, result=_SKIPPED, reason=one.reason)
+            for one in result.reading.skipped
+        ]
+    steps = plan(existing, [account for _, account in brought], now=now, entropy=os.urandom)
+    harvest.entries[:0] = [_entry(found, step) for (found, _), step in zip(brought, steps, strict=True)]
+    harvest.notes += _shared_notes(harvest)
+    return harvest
+
+
+def _entry(found: Found, step: Step) -> Entry:
+    account = step.account
+    return Entry(
+        where=found.where,
+        program=found.program,
+        name=account.label,
+        provider=account.provider,
+        id=account.id,
+        result=step.fate.value,
+        reason="" if step.brought.label == account.label else f"called {step.brought.label} there",
+        step=step,
+    )
+
+
+def _shared_notes(harvest: Harvest) -> list[str]:
+    """Refresh tokens are used up by their first use, so two programs with one copy each take it from each other."""
+    programs = dict.fromkeys(one.program for one in harvest.to_write if one.step and one.step.brought.can_refresh)
+    return [
+        f"{_HOLDERS.get(program, program)} has a copy of the same sign-in: a refresh on one side ends the other's copy."
+        for program in programs
+    ]
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def _agreed(harvest: Harvest, wish: Wish) -> bool:
+    """Whether what a search has found may be written: by --yes, or by a person who has seen it."""
+    count = len(harvest.to_write)
+    if wish.is_agreed or not count:
+        return True
+    if wish.as_json or not sys.stdin.isatty():
+        raise ConfigError(
+            f"{_accounts(count)} new or newer than ours, and nobody is here to say whether to take them.",
+            param="--yes",
+            hint="iflow2api token import --yes takes them, --dry-run shows them",
+        )
+    _table(harvest, _FUTURE)
+    _tell_notes(harvest)
+    if confirmed(f"{_accounts(count)} new or newer than ours. Import?"):
+        return True
+    say("Nothing was changed.")
+    return False
+
+
+def _accounts(count: int) -> str:
+    return "One account is" if count == 1 else f"{count} accounts are"
+
+
+def _write(harvest: Harvest, store: AccountStore, *, now: float) -> None:
+    for entry in harvest.to_write:
+        assert entry.step is not None
+        try:
+            _write_one(entry.step, store, now=now)
+        except GatewayError as error:
+            entry.result, entry.reason = _FAILED, error.message
+
+
+def _write_one(step: Step, store: AccountStore, *, now: float) -> None:
+    if step.fate is Fate.IMPORTED:
+        store.create(step.account)
+    else:
+        # Decided again with what is there now: a server may have refreshed it meanwhile.
+        store.change(step.account.id, lambda held: renewed(held, step.brought, now=now) or held)
+
+
+# --- telling ------------------------------------------------------------------------------------------------------
+
+
+def _tell(harvest: Harvest, wish: Wish) -> None:
+    if wish.as_json:
+        problems = [{"where": one.where, "problem": one.problem, "hint": one.hint} for one in harvest.problems]
+        shapes = [one.shape() for one in harvest.entries]
+        print_json({"dry_run": wish.is_rehearsal, "entries": shapes, "problems": problems, "notes": harvest.notes})
+    else:
+        _table(harvest, _FUTURE if wish.is_rehearsal else _WORDS)
+    for one in harvest.entries:
+        if one.result in (_SKIPPED, _FAILED):
+            say(f"{one.name} ({one.where}) is left out: {one.reason}", "yellow")
+    for problem in harvest.problems:
+        say(f"{problem.where}: {problem.problem}", "yellow")
+        if problem.hint:
+            say(f"Hint: {problem.hint}", "cyan")
+    if not harvest.are_notes_told:
+        _tell_notes(harvest)
+    if not harvest.entries and not harvest.problems:
+        say("No sign-in of another program was found. Name a file or a folder, or use `iflow2api login`.")
+    elif wish.is_rehearsal:
+        say("Nothing was changed.")
+
+
+def _tell_notes(harvest: Harvest) -> None:
+    for note in harvest.notes:
+        say(f"Note: {note}", "dim")
+    harvest.are_notes_told = True
+
+
+def _table(harvest: Harvest, words: Mapping[str, str]) -> None:
+    rows = [
+        (
+            f"{one.provider}/{one.name}" if one.provider else one.name,
+            _result(one, words),
+            one.program,
+            one.where,
+        )
+        for one in harvest.entries
+    ]
+    if rows:
+        print_table(("account", "result", "program", "found in"), rows, spare=1)
+
+
+def _result(entry: Entry, words: Mapping[str, str]) -> str:
+    if entry.result not in words:
+        return entry.result  # why, is told below
+    return ", ".join(filter(None, (words[entry.result], entry.reason)))

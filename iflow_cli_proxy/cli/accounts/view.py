@@ -1,0 +1,237 @@
+"""Accounts as `token` shows them: how one fares, when its credential ends, where it is kept.
+
+Knows words for people and the stable shape of `--json`. Imported only by commands that show accounts.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from iflow_cli_proxy.cli.accounts.naming import SHORT_ID
+from iflow_cli_proxy.core.instants import instant, rfc3339
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.providers.discovery import Finding
+from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.wiring.accounts import KnownAccount
+
+NOTHING_YET: Final = (
+    "There are no accounts yet. Sign in with `iflow2api login`, or bring some: `iflow2api token import`."
+)
+
+_MOST_OF_AN_ERROR: Final = 40
+_UNITS: Final = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+class Origin(StrEnum):
+    """Where an account is kept."""
+
+    OURS = "ours"
+    LIVE = "live"
+    """In a file of another program, used where it lies."""
+    VARIABLE = "variable"
+    """In the configuration or the environment."""
+
+
+def origin_of(known: KnownAccount) -> Origin:
+    if known.is_ours:
+        return Origin.OURS
+    return Origin.VARIABLE if known.place is None else Origin.LIVE
+
+
+def file_of(known: KnownAccount, paths: Paths) -> Path | None:
+    """The file that holds it; None when no file of an account does."""
+    if known.is_ours:
+        return paths.accounts_dir / f"{known.saved.id}.json"
+    return Path(known.origin) if known.place is not None and known.origin else None
+
+
+def state_word(known: KnownAccount, now: float) -> str:
+    """How it fares, in one word for `--json`.
+
+    These are ok, cooling, needs_login, disabled, refused, expired, empty (no credential) and aside (known, not used).
+    """
+    account = known.saved
+    if not known.is_used:
+        return "aside"
+    if known.place is None and not known.is_ours:
+        return "ok"
+    if account.state is AccountState.DISABLED:
+        return "disabled"
+    if account.state is AccountState.NEEDS_LOGIN:
+        return "needs_login"
+    if account.is_refused:
+        return "refused"
+    if not account.bearer and not known.is_sealed:
+        return "empty"
+    if not known.is_sealed and not account.can_refresh_later and account.bearer_expires_at <= now:
+        return "expired"
+    return "cooling" if is_resting(account, now) else "ok"
+
+
+def is_resting(account: SavedAccount, now: float) -> bool:
+    return account.state is AccountState.COOLING and account.rests_until is not None and account.rests_until > now
+
+
+def state_text(known: KnownAccount, now: float) -> str:
+    """The same for people."""
+    match state_word(known, now):
+        case "cooling":
+            return f"rests for {span((known.saved.rests_until or now) - now)}"
+        case "aside":
+            return "not used"
+        case "empty":
+            return "no credential"
+        case word:
+            return word.replace("_", " ")
+
+
+def kind_text(account: SavedAccount) -> str:
+    """What it holds."""
+    if account.auth_type is AuthType.API_KEY:
+        return "API key"
+    return "sign-in" if account.can_refresh else "sign-in, no refresh"
+
+
+def ends_at(account: SavedAccount) -> float | None:
+    """When the first of its credentials ends, the access token included; None when nobody said."""
+    ends = [account.bearer_expires_at, (account.tokens and account.tokens.expires_at) or inf]
+    return min(ends) if min(ends) != inf else None
+
+
+def expiry_text(account: SavedAccount, now: float) -> str:
+    """`in 3 h`, `expired`, or nothing when nobody said."""
+    end = ends_at(account)
+    if end is None:
+        return ""
+    return "expired" if end <= now else f"in {span(end - now)}"
+
+
+def ago(then: float | None, now: float) -> str:
+    """`5 min ago`; `never` for None."""
+    if then is None:
+        return "never"
+    return "just now" if now - then < 1 else f"{span(now - then)} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest whole unit: `3 h`, `12 min`."""
+    for size, unit in _UNITS:
+        if seconds >= size * (2 if unit == "d" else 1):
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"
+
+
+def where_text(known: KnownAccount) -> str:
+    """`ours`, or whose it is."""
+    return "ours" if known.is_ours else known.origin or "the configuration"
+
+
+# --- shapes -------------------------------------------------------------------------------------------------------
+
+COLUMNS: Final = (
+    "provider", "label", "state", "expires", "kind", "last used", "requests", "last error", "from", "id"
+)  # fmt: skip
+SPARE_COLUMNS: Final = 6
+"""As many at the end may be missing on a narrow screen."""
+
+
+def row(known: KnownAccount, now: float) -> list[str]:
+    account = known.saved
+    return [
+        account.provider,
+        account.label,
+        state_text(known, now),
+        expiry_text(account, now),
+        kind_text(account),
+        ago(account.last_used_at, now) if known.place is not None or account.last_used_at else "",
+        f"{account.request_count:,}",
+        _short(account.last_error),
+        where_text(known),
+        account.id[:SHORT_ID] if known.is_ours else account.id,
+    ]
+
+
+def _short(text: str) -> str:
+    """For a screen; on a pipe nothing is cut."""
+    is_cut = sys.stdout.isatty() and len(text) > _MOST_OF_AN_ERROR
+    return f"{text[: _MOST_OF_AN_ERROR - 1]}…" if is_cut else text
+
+
+def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = False) -> dict[str, Json]:
+    """The stable shape of one account. Instants are RFC 3339 in UTC or null; secrets are masked unless revealed."""
+    account = known.saved
+    tokens = account.tokens
+    file = file_of(known, paths)
+
+    def shown(secret: Secret | None) -> str:
+        return "" if secret is None else secret.reveal() if reveal else str(secret)
+
+    return {
+        "id": account.id,
+        "provider": account.provider,
+        "label": account.label,
+        "state": state_word(known, now),
+        "usable": known.is_usable(now),
+        "auth_type": account.auth_type.value,
+        "api_key": shown(account.api_key),
+        "api_key_expires_at": _moment(account.api_key_expires_at),
+        "access_token": shown(tokens.access_token if tokens else None),
+        "access_token_expires_at": _moment(tokens.expires_at if tokens else None),
+        "refresh_token": shown(tokens.refresh_token if tokens else None),
+        "expires_at": _moment(ends_at(account)),
+        "can_refresh": account.can_refresh,
+        "base_url": account.base_url,
+        "user_id": account.user_id,
+        "created_at": _moment(account.created_at or None),
+        "updated_at": _moment(account.updated_at or None),
+        "refreshed_at": _moment(account.refreshed_at),
+        "last_used_at": _moment(account.last_used_at),
+        "request_count": account.request_count,
+        "last_error": account.last_error,
+        "last_error_at": _moment(account.last_error_at),
+        "rests_until": _moment(account.rests_until if is_resting(account, now) else None),
+        "origin": origin_of(known).value,
+        "where": str(file) if file else known.origin,
+        "imported_from": account.imported_from,
+    }
+
+
+def details(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = False) -> list[tuple[str, str]]:
+    """Everything about one account, a line each, without what is empty."""
+    shape = as_json(known, paths, now, reveal=reveal)
+    spoken = {
+        "state": state_text(known, now),
+        "usable": "yes" if known.is_usable(now) else "no",
+        "can_refresh": "yes" if known.saved.can_refresh else "no",
+        "request_count": f"{known.saved.request_count:,}",
+        "kind": kind_text(known.saved),
+    }
+    lines: list[tuple[str, str]] = []
+    for name, value in (shape | spoken).items():
+        text = "" if value is None else str(value)
+        if name.endswith("_at") and text:
+            text = f"{text} ({_relative(name, text, now)})"
+        if text:
+            lines.append((name.replace("_", " "), text))
+    return lines
+
+
+def _relative(name: str, text: str, now: float) -> str:
+    moment = instant(text) or now
+    if moment > now:
+        return f"in {span(moment - now)}"
+    return "expired" if name.endswith("expires_at") else ago(moment, now)
+
+
+def finding_json(finding: Finding) -> dict[str, Json]:
+    return {"where": finding.where, "problem": finding.problem, "hint": finding.hint}
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)
