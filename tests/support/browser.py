@@ -7,7 +7,6 @@ nowhere, its profile is thrown away, and nothing of it runs on afterwards. Refus
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import re
 import shutil
@@ -148,10 +147,6 @@ class Browser:
         await self._chrome("Emulation.setDeviceMetricsOverride", size)
         liked = [{"name": "prefers-color-scheme", "value": scheme}]
         await self._chrome("Emulation.setEmulatedMedia", {"features": liked})
-
-    async def picture(self, file: Path) -> None:
-        """Save what is seen as PNG."""
-        file.write_bytes(base64.b64decode(await self._do("GET", "/screenshot")))
 
     # --- protocol ---
 

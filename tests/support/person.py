@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from iflow_cli_proxy.cli.screen import Emit, Screen
+from iflow_cli_proxy.cli.signing.screen import Emit, Screen
 from iflow_cli_proxy.core.clock import Clock
 from tests.support.fake_clock import FakeClock
 

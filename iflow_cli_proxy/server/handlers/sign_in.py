@@ -54,8 +54,8 @@ async def initiate(request: web.Request) -> web.Response:
 async def poll(request: web.Request) -> web.Response:
     """Wait until the person has decided, keep the account, and say so.
 
-    In the body `account` names it, and `interval` may come back as it was given. A client that leaves ends the wait. The
-    token itself is not told: it is of no use outside of the gateway.
+    In the body `account` names it, and `interval` may come back as it was given. A client that leaves ends the wait.
+    The token itself is not told: it is of no use outside of the gateway.
     """
     state = request.app[STATE]
     fields = await _fields(request, state)
