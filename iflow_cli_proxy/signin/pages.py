@@ -25,7 +25,7 @@ body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:c
 background:var(--back);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",
 "PingFang SC","Microsoft YaHei",sans-serif}
 main{width:100%;max-width:460px;padding:32px 28px;background:var(--card);border:1px solid var(--line);
-border-radius:14px;box-shadow:0 8px 30px rgba(0,0,0,.06);overflow-wrap:anywhere}
+border-radius:14px;box-shadow:0 8px 30px rgba(0,0,0,.06);overflow-wrap:anywhere;text-wrap:pretty}
 svg{display:block;width:44px;height:44px;margin:0 0 16px}
 svg circle{fill:none;stroke:currentColor;stroke-width:3}
 svg path{fill:none;stroke:currentColor;stroke-width:4;stroke-linecap:round;stroke-linejoin:round}
