@@ -42,6 +42,8 @@ class Upstream:
     json_limits: Limits = field(default_factory=Limits)
     needs_login: bool = False
     """There are accounts, but each of them waits for a person."""
+    rests_until: float = 0.0
+    """Monotonic; no account can be used before, then one may be."""
 
 
 @dataclass(frozen=True, kw_only=True)

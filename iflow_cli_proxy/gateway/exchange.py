@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import CredentialError, GatewayError, LoginRequired, Revoked
+from iflow_cli_proxy.core.errors import CredentialError, GatewayError, LoginRequired, NoAccountAvailable, Revoked
 from iflow_cli_proxy.gateway.attempt import CANCELLED, OUR_BUG, AnswerRules, Attempt, Question, Upstream
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.record import Exchange
@@ -135,6 +135,12 @@ class Gateway:
             raise LoginRequired(
                 f"Every account of `{route.provider}` needs a new sign-in.", hint=f"iflow2api login {route.provider}"
             )
+        rest_s = upstream.rests_until - self._clock.monotonic()
+        if rest_s > 0:
+            raise NoAccountAvailable(
+                f"The sign-in of `{route.provider}` cannot be refreshed just now; it is tried again soon.",
+                retry_after_s=rest_s,
+            )
         question.exchange.is_queued = True
         try:
             lease = await self.turnstile.enter(
@@ -177,6 +183,8 @@ class Gateway:
         """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""
         try:
             newer = await self._renewed(lease.account, deadline)
+        except TimeoutError:
+            return lease
         except BaseException:
             self.turnstile.leave(lease)
             raise
@@ -185,27 +193,32 @@ class Gateway:
     async def _has_newer(self, error: GatewayError, question: Question, tries: Tries) -> bool:
         """Whether a refused bearer was renewed, so that the same account is tried again at once (F37).
 
-        Once for each account and exchange; an account that cannot be renewed, or is refused again, is noted (F38).
+        Once for each account and exchange; an account that cannot be renewed, or is refused again, is noted (F38). It
+        is renewed even when this exchange has no attempt left: the next one has the newer bearer.
         """
         account = tries.account
         if not isinstance(error, CredentialError) or account is None:
             return False
-        is_first = account.id not in tries.renewed and not isinstance(error, Revoked)
-        if is_first and not question.exchange.is_committed and tries.attempts < self.rules.retry.max_attempts:
+        newer: Account | None = None
+        if account.id not in tries.renewed and not isinstance(error, Revoked):
             tries.renewed.add(account.id)
-            if await self._renewed(account, question.deadline) is not None:
-                tries.failures.pop(account.id, None)
-                tries.renewed_now = account.id
-                return True
-        tries.account_is_out = self._renewal.note_refused(account, error)
-        return False
+            try:
+                newer = await self._renewed(account, question.deadline)
+            except TimeoutError:
+                return False  # the refresh goes on, and says of the account what is to be said
+        if newer is None:
+            tries.account_is_out = self._renewal.note_refused(account, error)
+            return False
+        if question.exchange.is_committed or tries.attempts >= self.rules.retry.max_attempts:
+            return False
+        tries.failures.pop(account.id, None)
+        tries.renewed_now = account.id
+        return True
 
     async def _renewed(self, account: Account, deadline: Deadline) -> Account | None:
-        try:
-            async with asyncio.timeout(min(_LONGEST_RENEWAL_S, max(0.0, deadline.remaining_s()))):
-                return await self._renewal.renew(account)
-        except TimeoutError:
-            return None
+        """Raises TimeoutError when it takes longer than a request waits."""
+        async with asyncio.timeout(min(_LONGEST_RENEWAL_S, max(0.0, deadline.remaining_s()))):
+            return await self._renewal.renew(account)
 
     def _pause_before_next(self, error: GatewayError, question: Question, route: Route, tries: Tries) -> float | None:
         """Seconds until the next attempt, None when `error` was the last word."""

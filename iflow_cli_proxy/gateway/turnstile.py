@@ -54,7 +54,8 @@ class Turnstile:
             return lease
         if not self.pool.standings(provider):
             raise NoAccountAvailable(
-                f"There is no account for `{provider}`.", hint="give it a key: see `iflow2api config show`"
+                f"There is no account for `{provider}`.",
+                hint=f"`iflow2api login {provider}` adds one, `iflow2api token list` shows those that are left out",
             )
         if self.waiting >= self.places:
             raise Busy("Too many requests are waiting for an account.", retry_after_s=self.timeout_s)

@@ -41,17 +41,22 @@ class AccountPool:
 
     def __init__(self, accounts: Iterable[Account] = ()) -> None:
         self._standings: dict[str, Standing] = {}
+        self._leaving: dict[str, Standing] = {}
+        """Of accounts that were taken out while leases on them are out: they count should one come back."""
         self._of: dict[str, tuple[Standing, ...]] = {}
         """The same by provider."""
         self.replace(accounts)
 
     def replace(self, accounts: Iterable[Account]) -> None:
-        old = self._standings
+        old = {**self._leaving, **self._standings}
         self._standings = {}
         for account in accounts:
             standing = old.get(account.id) or Standing(account)
             standing.account = account
             self._standings[account.id] = standing
+        self._leaving = {
+            id: standing for id, standing in old.items() if standing.in_flight and id not in self._standings
+        }  # fmt: skip
         everyone = tuple(self._standings.values())
         names = {standing.account.provider for standing in everyone}
         self._of = {name: tuple(one for one in everyone if one.account.provider == name) for name in names}

@@ -116,10 +116,12 @@ class Server:
         if self.listener is not None:
             self.listener.close()
         await self._runner.cleanup()
-        if self._watch is not None:
-            watch, self._watch = self._watch, None
-            await watch.save()
-        await self._services.aclose()
+        try:
+            if self._watch is not None:
+                watch, self._watch = self._watch, None
+                await watch.save()
+        finally:
+            await self._services.aclose()
 
     async def _pause(self, limit_s: float) -> None:
         """Sleep unless told to leave at once."""
@@ -148,10 +150,15 @@ class Server:
 
     async def _close_unused(self, unused: Sequence[Transport], running: frozenset[Exchange]) -> None:
         """Close what the gateway in force does not use, once everyone who began under an earlier one has ended."""
-        while running:
+        while running or self._is_signing_in:
             await asyncio.sleep(_UNUSED_EVERY_S)
             running &= self.state.in_flight
         await self._services.transports.close_unused(unused)
+
+    @property
+    def _is_signing_in(self) -> bool:
+        """Whether somebody calls who is no request: a connection closed under a refresh may lose its token (F49)."""
+        return self._services.accounts.refresher.is_busy or self.state.sign_ins_waited_for > 0
 
     async def _list_models(self) -> None:
         while True:

@@ -6,23 +6,22 @@ configuration. Refuses to know who is called with them.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
 
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings
 from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.core.ids import Entropy
-from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.attempt import Upstream
 from iflow_cli_proxy.gateway.probe import probe
 from iflow_cli_proxy.pool.account import Account
-from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
+from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.providers import (
     Surroundings,
     build_provider,
@@ -32,46 +31,21 @@ from iflow_cli_proxy.providers import (
     preferred_label,
     sign_in_of,
 )
-from iflow_cli_proxy.providers.discovery import Discovery, Finding
+from iflow_cli_proxy.providers.discovery import Finding, LiveSignIn
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.providers.presets import presets
 from iflow_cli_proxy.providers.signin import RefreshPolicy, SignIn
-from iflow_cli_proxy.signin.place import Place
 from iflow_cli_proxy.signin.refresh import Keeping, Refresher
 from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.state.vault import open_seal
 from iflow_cli_proxy.transport.base import Transport
+from iflow_cli_proxy.wiring.known import KnownAccount, accounts_in, is_among, left_out, taken
 from iflow_cli_proxy.wiring.live_place import LivePlace
 from iflow_cli_proxy.wiring.surroundings import default_table, enabled_tables, surroundings
 from iflow_cli_proxy.wiring.transports import Transports
 
-_ENDS_BEFORE_S: Final = 60.0
-"""Clocks differ: a bearer is taken for ended this much before it says so (RELIABILITY F57)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownAccount:
-    """An account, wherever it is kept."""
-
-    saved: SavedAccount
-    place: Place | None = None
-    """None for a key of the configuration or the environment: it is what it is, and nothing here changes it."""
-    is_ours: bool = False
-    """Kept in our store, so that it can be disabled, deleted and exported."""
-    is_kept_fresh: bool = True
-    is_used: bool = True
-    is_sealed: bool = False
-    """Its secrets were not opened, so that nothing can be done with it here."""
-    origin: str = ""
-    """The file or variable it was found in, for people; empty for ours."""
-    concurrency: int = 0
-    spare: tuple[Secret, ...] = ()
-    """Keys of the same sign-in from other places, to try when its own is refused."""
-
-    def is_usable(self, now: float) -> bool:
-        """Whether requests may go out on it."""
-        return self.is_used and not self.is_sealed and (self.place is None or self.saved.is_usable(now))
+__all__ = ["Accounts", "KnownAccount", "Verdict"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +99,14 @@ class Accounts:
             self._keeping, clock=self.clock, chance=random.SystemRandom().random, entropy=entropy, on_change=self._tell
         )
         self._known: dict[str, KnownAccount] = {}
+        self._changes = 0
+        """Of what is known, by anything but reading it."""
 
     def take_up(self, settings: Settings) -> None:
         """Go by other settings from now on. Raises ConfigError, and then goes by the old ones."""
         self.around = self._surroundings(settings)
         self._settings = settings
+        self._changes += 1
 
     def _open_store(self, encrypt: str, ask: Callable[[str], str] | None) -> AccountStore:
         folder = self._paths.accounts_dir
@@ -156,16 +133,46 @@ class Accounts:
         newest = map(self.refresher.current, loaded.accounts)  # a disk that is full has kept older ones
         ours = [KnownAccount(saved=saved, place=self.store.place(saved.id), is_ours=True) for saved in newest]
         ours += (KnownAccount(saved=file.account, is_ours=True, is_sealed=True) for file in closed if file.account)
-        others: list[KnownAccount] = []
-        for name, table in self.tables(saved.provider for saved in loaded.accounts).items():
+        everyone = {one.saved.id: one for one in ours}
+        tables = self.tables(one.saved.provider for one in ours)
+        findings += left_out(ours, {*tables, *(name.lower() for name in self._settings.providers)})
+        for name, table in tables.items():
             found = find_accounts(name, table, self.around)
             mine = [one.saved for one in ours if one.saved.provider == name]
-            others += (one for one in self._found(found) if not _is_among(one, mine))
             findings += () if mine else found.findings
+            for one in accounts_in(found, self._live_place):
+                if is_among(one, mine):
+                    continue
+                if (other := everyone.get(one.saved.id)) is not None:
+                    findings.append(taken(one, other))
+                else:
+                    everyone[one.saved.id] = replace(one, saved=self.refresher.current(one.saved))
         self.findings = tuple(findings)
-        everyone = (*ours, *others)
-        self._known = {one.saved.id: one for one in everyone}
-        return everyone
+        self._known = everyone
+        return tuple(everyone.values())
+
+    async def read_again(self) -> tuple[KnownAccount, ...]:
+        """`known`, read in a thread; what a refresh changed meanwhile is not lost by it."""
+        while True:
+            changes = self._changes
+            known = await asyncio.to_thread(self.known)
+            if changes == self._changes:
+                return known
+
+    def last(self, account_id: str) -> KnownAccount | None:
+        """As it was last read or refreshed; touches no disk."""
+        return self._known.get(account_id)
+
+    def last_known(self) -> tuple[KnownAccount, ...]:
+        """Everyone, as they were last read or refreshed; touches no disk."""
+        return tuple(self._known.values())
+
+    def note(self, account: SavedAccount) -> None:
+        """What has just been read or written is known from now on; listeners are not told."""
+        known = self._known.get(account.id)
+        if known is not None:
+            self._changes += 1
+            self._known[account.id] = replace(known, saved=self.refresher.current(account))
 
     def find(self, account_id: str) -> KnownAccount | None:
         """As `known` last read it, or reads again when it did not see that account."""
@@ -174,28 +181,15 @@ class Accounts:
         return self._known.get(account_id)
 
     def kept_fresh(self) -> Iterator[tuple[SavedAccount, RefreshPolicy]]:
-        """What a keeper looks after, as it was last read."""
-        for one in tuple(self._known.values()):
-            if one.place is not None and one.is_kept_fresh:
+        """What a keeper looks after, as it was last read: nobody is asked about providers that are not in force."""
+        everyone = self.last_known()
+        tables = self.tables(one.saved.provider for one in everyone)
+        for one in everyone:
+            if one.place is not None and one.is_kept_fresh and one.saved.provider in tables:
                 yield one.saved, self.policy(one.saved.provider)
 
-    def _found(self, found: Discovery) -> Iterator[KnownAccount]:
-        live = {one.account.id: one for one in found.live}
-        spare = tuple(account.api_key for account in found.spare)
-        for one in live.values():
-            yield KnownAccount(
-                saved=one.account,
-                place=LivePlace(one, self._paths.accounts_dir, self.clock),
-                is_kept_fresh=one.is_kept_fresh,
-                is_used=one.is_used,
-                origin=str(one.file.path),
-                spare=spare,
-            )
-        for account in found.accounts:
-            if account.id not in live:
-                yield KnownAccount(
-                    saved=_as_saved(account), origin=account.origin, concurrency=account.concurrency, spare=spare
-                )
+    def _live_place(self, live: LiveSignIn) -> LivePlace:
+        return LivePlace(live, self._paths.accounts_dir, self.clock)
 
     # --- providers -------------------------------------------------------------------------------------------------
 
@@ -239,7 +233,7 @@ class Accounts:
     def as_account(self, known: KnownAccount, *, default_concurrency: int = 0) -> Account:
         """The account as requests use it from this moment on."""
         saved = known.saved
-        table = self.table(saved.provider)
+        table, preferred = self.table(saved.provider), preferred_label(self._environ)
         return Account(
             id=saved.id,
             provider=saved.provider,
@@ -252,7 +246,7 @@ class Accounts:
             origin=known.origin or "a sign-in",
             fresh_until=self._fresh_until(saved),
             is_oauth=not saved.api_key and saved.tokens is not None,
-            is_preferred=saved.label == preferred_label(self._environ),
+            is_preferred=bool(preferred) and saved.label == preferred,
         )
 
     def _fresh_until(self, saved: SavedAccount) -> float:
@@ -296,9 +290,7 @@ class Accounts:
         return Keeping(place=known.place, sign_in=self.sign_in(provider), transport=self.transport(provider))
 
     def _tell(self, account: SavedAccount) -> None:
-        known = self._known.get(account.id)
-        if known is not None:
-            self._known[account.id] = replace(known, saved=account)
+        self.note(account)
         for listener in self.listeners:
             listener(account)
 
@@ -306,27 +298,3 @@ class Accounts:
         return surroundings(
             settings, self._paths, self._environ, clock=self.clock, entropy=self.entropy, home=self._home
         )
-
-
-def _as_saved(account: Account) -> SavedAccount:
-    """A key of the configuration in the shape of the others."""
-    return SavedAccount(
-        id=account.id,
-        provider=account.provider,
-        label=account.label,
-        auth_type=AuthType.API_KEY,
-        api_key=account.api_key,
-        base_url=account.base_url,
-    )
-
-
-def _is_among(one: KnownAccount, mine: Iterable[SavedAccount]) -> bool:
-    """Whether an account that was found is one of ours too, or has nothing that ours do not have."""
-    for other in mine:
-        same_file = bool(one.origin) and one.place is not None and one.origin == other.imported_from
-        if same_file or not one.saved.bearer or one.saved.bearer == other.bearer:
-            return True
-        mine_tokens, its_tokens = other.tokens, one.saved.tokens
-        if mine_tokens and its_tokens and mine_tokens.refresh_token == its_tokens.refresh_token:
-            return True
-    return False

@@ -9,8 +9,9 @@ from pathlib import Path
 from iflow_cli_proxy.config.safety import check_safe
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings
 from iflow_cli_proxy.core.clock import SystemClock
-from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.core.errors import ConfigError, StateError
 from iflow_cli_proxy.providers import build_provider, sign_in_of
+from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.transport.trust import tls_context
 from iflow_cli_proxy.wiring.rules import gateway_rules
@@ -25,7 +26,7 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
     """
     check_safe(settings)
     around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
-    tables = enabled_tables(settings)
+    tables = enabled_tables(settings, _signed_in(paths))
     for name, table in tables.items():
         build_provider(name, table, around)
         sign_in_of(name, table, around)
@@ -39,6 +40,16 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
             hint=f"choose one of {', '.join(tables)}" if tables else f"write a table [providers.{named}]",
         )
     return settings
+
+
+def _signed_in(paths: Paths) -> set[str]:
+    """The providers that accounts are kept for, as far as files can be read without their secrets."""
+    try:
+        loaded = AccountStore(paths.accounts_dir, clock=SystemClock()).load()
+    except StateError:
+        return set()  # whoever opens the accounts says so
+    sealed = (file.account for file in loaded.damaged if file.account is not None)
+    return {account.provider for account in (*loaded.accounts, *sealed)}
 
 
 def _check_authorities(name: str, table: ProviderSettings, shared: UpstreamSettings) -> None:

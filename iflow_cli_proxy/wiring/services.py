@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings
 from iflow_cli_proxy.core.clock import Clock, SystemClock
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.errors import CredentialError, GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered
+from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.gateway.attempt import Upstream
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.model_list import ask_for_models
@@ -25,7 +26,7 @@ from iflow_cli_proxy.gateway.retry import RetryBudget
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
-from iflow_cli_proxy.pool.saved import SavedAccount
+from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.providers import build_provider, sign_in_files
 from iflow_cli_proxy.providers.base import Provider
@@ -33,7 +34,8 @@ from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.state.paths import Paths
-from iflow_cli_proxy.wiring.accounts import Accounts, KnownAccount
+from iflow_cli_proxy.wiring.accounts import Accounts
+from iflow_cli_proxy.wiring.known import KnownAccount
 from iflow_cli_proxy.wiring.renewing import PoolRenewal
 from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, routing_table, stream_limits
 from iflow_cli_proxy.wiring.transports import Transports
@@ -89,7 +91,8 @@ class Services:
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
-        self.wired = self._wire(settings.current)
+        self._wired_from: tuple[KnownAccount, ...] = ()
+        self.wired = self._wire(settings.current, self.accounts.known())
         self.gateway = Live(self.wired.gateway)
         self.accounts.listeners.append(self._take_up_account)
         settings.subscribe(self._apply)
@@ -112,8 +115,18 @@ class Services:
         return outcome
 
     def wire_again(self) -> None:
-        """Read the accounts again and build a new gateway around them, under the same settings."""
-        self._put_in_force(self.settings.current)
+        """Build a new gateway around what is known now, under the same settings. Reads nothing."""
+        self._put_in_force(self.settings.current, self.accounts.last_known())
+
+    async def look_again(self) -> None:
+        """Read the accounts again, off the loop; a new gateway is built when more than their counts has changed.
+
+        Raises:
+            StateError: they cannot be read; nothing has changed.
+        """
+        known = await self.accounts.read_again()
+        if not _are_alike(known, self._wired_from):
+            self._put_in_force(self.settings.current, known)
 
     async def aclose(self) -> None:
         await self.accounts.aclose()
@@ -121,11 +134,11 @@ class Services:
     async def _ask_all(self) -> dict[str, GatewayError | None]:
         outcome: dict[str, GatewayError | None] = {}
         for name, upstream in self.wired.gateway.upstreams.items():
-            account = next((account for account in self.wired.accounts if account.provider == name), None)
+            account = next((standing.account for standing in self.pool.standings(name)), None)
             if account is None:
                 continue
             try:
-                models = parse_models(await ask_for_models(upstream, account))
+                models = parse_models(await self._ask_one(upstream, account))
             except GatewayError as error:
                 outcome[name] = error
                 continue
@@ -133,29 +146,36 @@ class Services:
             outcome[name] = None
         return outcome
 
+    async def _ask_one(self, upstream: Upstream, account: Account) -> Json:
+        """Its list of models; a bearer that is refused is renewed once."""
+        try:
+            return await ask_for_models(upstream, account)
+        except CredentialError:
+            newer = await self.renewal.renew(account)
+            if newer is None:
+                raise
+            return await ask_for_models(upstream, newer)
+
     def _apply(self, settings: Settings) -> None:
         self.accounts.take_up(settings)
-        self._put_in_force(settings)
+        self._put_in_force(settings, self.accounts.known())
 
-    def _put_in_force(self, settings: Settings) -> None:
-        self.wired = self._wire(settings)
+    def _put_in_force(self, settings: Settings, known: Sequence[KnownAccount]) -> None:
+        self.wired = self._wire(settings, known)
         self.transports.set_aside_all_but(upstream.transport for upstream in self.wired.gateway.upstreams.values())
         self.gateway.replace(self.wired.gateway)
 
     def _take_up_account(self, saved: SavedAccount) -> None:
         """A refresh has brought a newer credential, or has found that only a person can."""
-        known = self.accounts.find(saved.id)
+        known = self.accounts.last(saved.id)
+        account = self.renewal.usable(known) if known is not None else None
         standing = next((one for one in self.pool.standings() if one.account.id == saved.id), None)
-        is_usable = known is not None and known.is_usable(self.clock.now())
-        if known is not None and standing is not None and is_usable:
-            self.pool.renew(
-                replace(self.accounts.as_account(known), concurrency=standing.account.concurrency)
-            )  # fmt: skip
-        elif is_usable or standing is not None:
+        if account is not None and standing is not None:
+            self.pool.renew(replace(account, concurrency=standing.account.concurrency))
+        elif account is not None or standing is not None:
             self.wire_again()
 
-    def _wire(self, settings: Settings) -> Wired:
-        known = self.accounts.known()
+    def _wire(self, settings: Settings, known: Sequence[KnownAccount]) -> Wired:
         tables = self.accounts.tables(one.saved.provider for one in known if one.is_ours)
         upstreams: dict[str, Upstream] = {}
         accounts: list[Account] = []
@@ -163,20 +183,23 @@ class Services:
             of_this = [one for one in known if one.saved.provider == name]
             if name not in {written.lower() for written in settings.providers} and not of_this:
                 continue  # iFlow, which is looked for although nobody named it
-            # A sign-in may lead elsewhere; whose service that is, the provider must know.
-            elsewhere = next((one.saved.base_url for one in of_this if one.saved.base_url), table.base_url)
-            provider = self._provider(name, replace(table, base_url=elsewhere))
-            usable = [one for one in of_this if self._is_usable(one)]
-            accounts += (
-                self.accounts.as_account(one, default_concurrency=provider.default_concurrency) for one in usable
-            )
+            provider = self._provider(name, replace(table, base_url=self._address(of_this, table)))
+            usable = [
+                account
+                for one in of_this
+                if (account := self.renewal.usable(one, default_concurrency=provider.default_concurrency)) is not None
+            ]
+            accounts += usable
+            rests_until = 0.0 if usable else min(filter(None, map(self.renewal.rests_until, of_this)), default=0.0)
             upstreams[name] = Upstream(
                 provider=provider,
                 transport=self.transports.of(table),
                 stream_limits=stream_limits(table),
                 json_limits=json_limits(table),
-                needs_login=bool(of_this) and not usable,
+                needs_login=not usable and not rests_until and any(map(_is_on, of_this)),
+                rests_until=rests_until,
             )
+        self._wired_from = tuple(known)
         self.pool.replace(accounts)
         self.turnstile.places = settings.routing.queue_places
         self.turnstile.timeout_s = settings.routing.queue_timeout_s
@@ -200,8 +223,15 @@ class Services:
             findings=self.accounts.findings,
         )
 
-    def _is_usable(self, one: KnownAccount) -> bool:
-        return one.is_usable(self.clock.now()) and not self.renewal.is_refused(one.saved)
+    def _address(self, of_this: Sequence[KnownAccount], table: ProviderSettings) -> str:
+        """Where a provider's API begins for accounts that do not say.
+
+        Keys that all lead elsewhere make it another's service, which the provider must know. A key without an address
+        never goes to that of another account, and where a sign-in leads by itself is not thereby trusted.
+        """
+        accounts = [self.accounts.as_account(one) for one in of_this]
+        leads_elsewhere = bool(accounts) and all(one.base_url and not one.is_oauth for one in accounts)
+        return accounts[0].base_url if leads_elsewhere else table.base_url
 
     def _provider(self, name: str, table: ProviderSettings) -> Provider:
         """The one there is while its settings stay the same, so that its sessions upstream go on."""
@@ -212,3 +242,17 @@ class Services:
             known = self._built[name] = (made_of, build_provider(name, table, around))
         known[1].catalog.merge_remote(self._listed.get(name, ()))
         return known[1]
+
+
+def _is_on(one: KnownAccount) -> bool:
+    return one.saved.state is not AccountState.DISABLED
+
+
+def _are_alike(known: Sequence[KnownAccount], others: Sequence[KnownAccount]) -> bool:
+    """Whether two readings differ in nothing but in how often accounts were used."""
+    return [*map(_without_counts, known)] == [*map(_without_counts, others)]
+
+
+def _without_counts(one: KnownAccount) -> KnownAccount:
+    saved = replace(one.saved, request_count=0, last_used_at=None, updated_at=0.0)
+    return replace(one, saved=saved, place=None)

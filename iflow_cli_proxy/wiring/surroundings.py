@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -52,8 +54,9 @@ def enabled_tables(settings: Settings, signed_in: Iterable[str] = ()) -> dict[st
     tables = {name.lower(): table for name, table in settings.providers.items() if table.enabled}
     written = {name.lower() for name in settings.providers}
     kinds = {kind_of(*item) for item in tables.items()}
-    for name in (*_LOOKED_FOR, *sorted(signed_in)):
-        if name not in written and is_known_name(name) and not (name in _LOOKED_FOR and name in kinds):
+    looked_for = (name for name in _LOOKED_FOR if name not in kinds)
+    for name in (*looked_for, *sorted(set(signed_in))):
+        if name not in written and is_known_name(name):
             tables.setdefault(name, default_table(settings))
     return tables
 
@@ -70,11 +73,18 @@ _LOOKED_FOR: Final = (IFLOW, QWEN)
 def _read_foreign(path: Path) -> FileText | None:
     """A file of another program, as far as it is one of sane size."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FOREIGN_FILE_BYTES)
-            return FileText(data=data, modified_at=os.fstat(file.fileno()).st_mtime)
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "It is no ordinary file")
+            return FileText(data=file.read(_LARGEST_FOREIGN_FILE_BYTES), modified_at=status.st_mtime)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe in place of the file must not hold us."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _names_in(folder: Path) -> Iterable[str]:

@@ -97,6 +97,32 @@ async def test_f38_with_no_other_account_the_answer_names_the_login(tmp_path: Pa
     assert house.calls["refresh"] == refreshes, "nobody asks again for what only a person can bring"
 
 
+@pytest.mark.parametrize(
+    ("provider", "wish"),
+    [
+        ("qwen", "refresh:http_502"),
+        ("iflow", "refresh:overload"),
+        ("iflow", "userinfo:http_502"),
+        ("iflow", "userinfo:userinfo_refused"),
+    ],
+)
+async def test_a_sign_in_server_that_fails_for_a_moment_costs_nobody_a_login(
+    tmp_path: Path, provider: str, wish: str
+) -> None:
+    async with household(tmp_path) as house:
+        account = await signed_in(house, provider)
+        end_bearers(house, provider)
+        house.demo.app.oauth.faults.append(wish)
+        async with house.gateway(provider) as gateway:
+            assert await answers(gateway, MODEL[provider], 3) == [502] * 3
+            status, resting = await said(gateway, model=MODEL[provider])
+            await AccountWatch(gateway.services).look()
+        assert (status, resting["error"]["code"]) == (503, "no_account_available")
+        assert "login" not in str(resting)
+        assert (house.saved(account).state, house.saved(account).is_refused) == (AccountState.OK, False)
+        assert house.saved(account).last_error
+
+
 async def test_f48_a_token_that_ends_in_the_middle_of_a_stream_ends_no_stream(tmp_path: Path) -> None:
     async with household(tmp_path, delay_s=0.02) as house:
         await house.qwen()

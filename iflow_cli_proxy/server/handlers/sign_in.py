@@ -21,10 +21,12 @@ from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.device import DeviceFlow
 from iflow_cli_proxy.signin.enrol import check_label, enrol
+from iflow_cli_proxy.signin.signed_in import SignedIn
 
 _DEFAULT_PROVIDER: Final = "qwen"
 _LONGEST_CODE: Final = 4096
 _INTERVAL_S: Final = 5.0
+_LONGEST_INTERVAL_S: Final = 60.0
 _MOST_POLLS: Final = 16
 """Sign-ins that may be waited for at one time: each holds a connection for minutes."""
 
@@ -32,9 +34,9 @@ _MOST_POLLS: Final = 16
 async def initiate(request: web.Request) -> web.Response:
     """Ask the provider (`provider` in the body, else qwen) for a code to show to a person."""
     state = request.app[STATE]
-    fields = await _fields(request, state)
+    provider = _provider(await _fields(request, state))
     try:
-        flow = _flow(state, _provider(fields))
+        flow = _flow(state, provider)
         grant = await flow.begin()
     except GatewayError as error:
         return _failed(error)
@@ -64,27 +66,25 @@ async def poll(request: web.Request) -> web.Response:
         return _json(
             {"error": {"message": "Missing device_code or code_verifier", "type": "invalid_request"}}, status=400
         )
+    provider = _provider(fields)
     label = check_label(_text(fields, "account")) if fields.get("account") else ""
     if state.sign_ins_waited_for >= _MOST_POLLS:
         raise Busy("Too many sign-ins are being waited for.", retry_after_s=5.0)
     state.sign_ins_waited_for += 1
     try:
-        return _json(await _signed_in(state, fields, Secret(code), verifier, label))
+        flow = _flow(state, provider)
+        grant = flow.resume(device_code=Secret(code), verifier=verifier, interval_s=_interval_s(fields))
+        return _json(await _kept(state, provider, await flow.wait(grant), label))
     except GatewayError as error:
         return _failed(error)
     finally:
         state.sign_ins_waited_for -= 1
 
 
-async def _signed_in(state: ServerState, fields: dict[str, Any], code: Secret, verifier: str, label: str) -> Json:
-    accounts, provider = state.accounts, _provider(fields)
-    interval = fields.get("interval")
-    interval_s = float(interval) if isinstance(interval, int) else _INTERVAL_S
-    flow = _flow(state, provider)
-    signed_in = await flow.wait(flow.resume(device_code=code, verifier=verifier, interval_s=interval_s))
+async def _kept(state: ServerState, provider: str, signed_in: SignedIn, label: str) -> Json:
     done = await asyncio.to_thread(
         enrol,
-        accounts.store,
+        state.accounts.store,
         provider,
         signed_in,
         label=label,
@@ -96,6 +96,14 @@ async def _signed_in(state: ServerState, fields: dict[str, Any], code: Secret, v
         "message": "Authentication successful",
         "account": {"id": done.account.id, "provider": provider, "label": done.account.label},
     }
+
+
+def _interval_s(fields: dict[str, Any]) -> float:
+    """What `initiate` said, if it came back; nonsense is nobody's interval."""
+    value = fields.get("interval")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_INTERVAL_S:
+        return _INTERVAL_S
+    return float(value)
 
 
 def _flow(state: ServerState, provider: str) -> DeviceFlow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from iflow_cli_proxy.core.errors import CredentialError, GatewayError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.renewal import NoRenewal
+from iflow_cli_proxy.gateway.retry import RetryRules
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from tests.support.exchanges import Bench, bench
@@ -50,8 +52,8 @@ class FakeRenewals:
         return True
 
 
-def renewing(*answers: FakeReply, renewal: FakeRenewals, count: int = 1, limits: Limits | None = None) -> Bench:
-    it = bench(*answers, renewal=renewal, count=count, **({"limits": limits} if limits else {}))
+def renewing(*answers: FakeReply, renewal: FakeRenewals, count: int = 1, **options: Any) -> Bench:
+    it = bench(*answers, renewal=renewal, count=count, **options)
     renewal.pool = it.pool
     return it
 
@@ -150,6 +152,38 @@ def test_a_renewal_that_hangs_ends_with_the_requests_own_limit() -> None:
         assert it.in_flight == 0
 
     run_in_virtual_time(scenario())
+
+
+async def test_a_renewal_that_is_still_under_way_says_nothing_of_the_account() -> None:
+    renewal = FakeRenewals(wait=asyncio.Event())
+    it = renewing(EXPIRED, renewal=renewal, limits=Limits(total_s=0.05))
+    with pytest.raises(CredentialError):
+        await it.body()
+    assert renewal.refused == []
+
+
+def test_an_ending_bearer_whose_renewal_takes_too_long_goes_out_as_it_is() -> None:
+    async def scenario() -> None:
+        renewal = FakeRenewals(wait=asyncio.Event())
+        it = renewing(GOOD, renewal=renewal)
+        it.pool.renew(replace(it.pool.standings()[0].account, api_key=Secret("ending"), fresh_until=0.0))
+        started = asyncio.get_running_loop().time()
+        assert await it.body() == whole()
+        assert asyncio.get_running_loop().time() - started == pytest.approx(20.0)
+        assert keys_sent(it) == ["Bearer ending"]
+        assert it.in_flight == 0
+
+    run_in_virtual_time(scenario())
+
+
+async def test_with_no_attempt_left_a_refused_bearer_is_renewed_for_the_next_request() -> None:
+    renewal = FakeRenewals("newer")
+    it = renewing(EXPIRED, GOOD, renewal=renewal, retry=RetryRules(max_attempts=1))
+    with pytest.raises(CredentialError):
+        await it.body()
+    assert renewal.refused == []
+    assert await it.body() == whole()
+    assert keys_sent(it) == ["", "Bearer newer"]
 
 
 async def test_a_blocked_account_is_noted_without_a_refresh() -> None:

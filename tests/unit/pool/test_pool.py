@@ -79,3 +79,17 @@ def test_a_lease_of_an_account_that_was_removed_comes_back_without_harm() -> Non
 def test_others_counts_accounts_that_were_not_tried() -> None:
     pool = AccountPool([account("a"), account("b"), account("c", provider="q")])
     assert pool.others("p", {"a"}) == 1
+
+
+def test_an_account_that_comes_back_still_counts_the_leases_that_were_out() -> None:
+    one = Account(id="a", provider="p", label="a", concurrency=1)
+    pool = AccountPool([one])
+    lease = pool.take("p")
+    assert lease is not None
+    pool.replace([])
+    pool.replace([])
+    pool.replace([one])
+
+    assert pool.take("p") is None
+    pool.give_back(lease)
+    assert pool.take("p") is not None

@@ -98,6 +98,26 @@ async def test_unused_connections_close_once_no_request_began_before_the_change(
     await server.aclose()
 
 
+async def test_f49_connections_under_a_refresh_or_a_sign_in_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(running := services(tmp_path, environ={"IFLOW_API_KEY": "sk-0123456789abcdef"}))
+    refreshes = [True]
+    monkeypatch.setattr(type(running.accounts.refresher), "is_busy", property(lambda _: bool(refreshes)))
+    server.state.sign_ins_waited_for = 1
+    before = running.settings.current
+    running.settings.replace(replace(before, upstream=replace(before.upstream, connect_timeout_s=1)))
+
+    await asyncio.sleep(0.25)
+    assert running.transports.unused
+    refreshes.clear()
+    await asyncio.sleep(0.25)
+    assert running.transports.unused
+    server.state.sign_ins_waited_for = 0
+    await until(lambda: not running.transports.unused)
+    await server.aclose()
+
+
 async def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     server = Server(services(tmp_path))
     await server.start()

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.core.errors import CredentialError, LoginRequired
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.demo.run import start_demo
+from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.providers.base import Call
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
-from iflow_cli_proxy.state.paths import Paths, find_paths
-from iflow_cli_proxy.wiring.checking import checked
+from iflow_cli_proxy.transport.base import UpstreamReply, UpstreamRequest
 from iflow_cli_proxy.wiring.services import Services
 from tests.support.fake_clock import FakeClock
 from tests.support.gateway import settings_from, upstream_table
-
-
-def around(home: Path, environ: dict[str, str] | None = None) -> tuple[Paths, dict[str, str]]:
-    variables = {"IFLOW2API_HOME": str(home), "IFLOW_HOME": str(home / ".iflow"), **(environ or {})}
-    return find_paths(variables), variables
-
-
-def services(toml: str, home: Path, environ: dict[str, str] | None = None) -> Services:
-    return Services(Live(settings_from(toml)), *around(home, environ), home=home)
+from tests.support.people import household
+from tests.support.wiring import around, iflow_files, keep, on_disk, qwen_account, qwen_file, services, store
 
 
 def test_an_existing_iflow_sign_in_becomes_a_provider_without_any_table(tmp_path: Path) -> None:
@@ -52,16 +48,6 @@ def test_limits_of_a_provider_reach_its_upstream(tmp_path: Path) -> None:
     assert upstream.stream_limits.first_byte_s == 6
     assert upstream.stream_limits.total_s == 100
     assert upstream.json_limits.total_s == 50
-
-
-async def test_equal_options_share_one_transport_across_a_change(tmp_path: Path) -> None:
-    both = services(upstream_table("http://127.0.0.1:1/v1") + '[providers.two]\nbase_url = "http://127.0.0.1:2/v1"\n'
-                    'transport = "plain"\n', tmp_path)  # fmt: skip
-    before = both.wired.gateway.upstreams
-    assert before["up"].transport is before["two"].transport
-    both.settings.replace(settings_from(upstream_table("http://127.0.0.1:3/v1")))
-    assert both.gateway.current.upstreams["up"].transport is before["up"].transport
-    await both.aclose()
 
 
 def test_counts_of_an_account_survive_a_change_of_settings(tmp_path: Path) -> None:
@@ -94,38 +80,6 @@ def test_the_queue_is_as_long_as_the_settings_say_and_a_change_is_taken_up(tmp_p
     assert (turnstile.timeout_s, turnstile.places) == (30, 100)
 
 
-def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as raised:
-        services('[providers.x]\nkind = "deepsek"\n', tmp_path)
-    assert raised.value.param == "providers.x.kind"
-    assert "deepseek" in raised.value.hint
-
-
-@pytest.mark.parametrize(
-    ("toml", "param"),
-    [
-        ('[providers.x]\nkind = "nope"\n', "providers.x.kind"),
-        ('[providers.x]\nkind = "openai_compatible"\n', "providers.x.base_url"),
-        ('[providers.x]\nbase_url = "http://127.0.0.1:1"\nca_file = "/nowhere/ca.pem"\n', "providers.x.ca_file"),
-        ('[upstream]\nca_file = "/nowhere/ca.pem"\n', "upstream.ca_file"),
-        ('[providers.x]\nkind = "claude"\n', "providers.x.kind"),
-        ('[routing]\ndefault_provider = "desk"\n', "routing.default_provider"),
-        ("[server]\nworkers = 2\n", "server.workers"),
-        ('[auth]\nrequired = "always"\n', "auth.client_keys"),
-        ('[models.parameters."m*"]\noverride = { model = "x" }\n', 'models.parameters."m*".override'),
-    ],
-)
-def test_settings_that_cannot_be_wired_are_refused_before_they_are_in_force(
-    tmp_path: Path, toml: str, param: str
-) -> None:
-    running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
-    gateway = running.gateway.current
-    with pytest.raises(ConfigError) as raised:
-        checked(settings_from(toml), *around(tmp_path))
-    assert raised.value.param == param
-    assert running.gateway.current is gateway
-
-
 async def test_models_listed_by_the_upstream_are_merged_and_survive_a_change(tmp_path: Path) -> None:
     async with await start_demo(delay_s=0) as demo:
         table = f'[providers.desk]\nkind = "iflow"\nbase_url = "{demo.url}"\napi_key = "{demo.key}"\n'
@@ -144,34 +98,6 @@ async def test_a_dead_upstream_is_reported_and_harms_nothing(tmp_path: Path) -> 
     assert outcome["up"] is not None
     assert outcome["up"].kind == "upstream_unreachable"
     await running.aclose()
-
-
-MODELS = {
-    "not UTF-8": lambda path: path.write_bytes(b"\xff"),
-    "a folder": lambda path: path.mkdir(),
-    "not TOML": lambda path: path.write_text("[[models]"),
-    "a wrong key": lambda path: path.write_text("[[models]]\nid = 'm'\ncolour = 1\n"),
-}
-
-
-@pytest.mark.parametrize("damage", MODELS)
-def test_model_data_that_cannot_be_used_is_named_and_never_a_traceback(tmp_path: Path, damage: str) -> None:
-    (tmp_path / "models").mkdir()
-    MODELS[damage](tmp_path / "models" / "iflow.toml")
-
-    with pytest.raises(ConfigError) as raised:
-        checked(settings_from(""), *around(tmp_path))
-
-    assert "models/iflow.toml" in raised.value.message.replace("\\", "/")
-    assert raised.value.hint
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_model_data_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "iflow.toml").touch(mode=0)
-    with pytest.raises(ConfigError, match="Permission denied"):
-        checked(settings_from(""), *around(tmp_path))
 
 
 def sign_in(home: Path, **settings: str) -> None:
@@ -226,14 +152,206 @@ async def test_a_sign_in_that_leads_elsewhere_is_no_closed_service(
     await running.aclose()
 
 
-async def test_connections_no_longer_used_are_set_aside_and_closed_when_told(tmp_path: Path) -> None:
-    running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
-    old = running.gateway.current.upstreams["up"].transport
-    running.settings.replace(settings_from(upstream_table("http://127.0.0.1:1/v1", more="connect_timeout_s = 1")))
-    new = running.gateway.current.upstreams["up"].transport
+# --- accounts -----------------------------------------------------------------------------------------------------
 
-    assert running.transports.unused == (old,)
-    await running.transports.close_unused(running.transports.unused)
-    assert running.transports.unused == ()
-    assert running.gateway.current.upstreams["up"].transport is new is not old
+
+def keys(running: Services) -> list[str]:
+    """What goes out for each account in the pool."""
+    return [standing.account.api_key.reveal() for standing in running.pool.standings()]
+
+
+def api_key(id: str, provider: str, **changes: str) -> SavedAccount:
+    return SavedAccount(
+        id=id, provider=provider, label=id, auth_type=AuthType.API_KEY, api_key=Secret(f"sk-of-{id}"), **changes
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("names", [("plain", "relay"), ("relay", "plain")])
+def test_a_key_never_goes_to_the_address_of_another_account(tmp_path: Path, names: tuple[str, str]) -> None:
+    ids = dict(zip(names, ("a", "b"), strict=True))
+    keep(tmp_path, api_key(ids["plain"], "iflow"))
+    keep(tmp_path, api_key(ids["relay"], "iflow", base_url="https://relay.example/v1"))
+    running = services("", tmp_path)
+    provider = running.wired.gateway.upstreams["iflow"].provider
+    urls = {account.id: provider.models_request(account).url for account in running.wired.accounts}  # type: ignore[union-attr]
+    assert urls[ids["relay"]].startswith("https://relay.example/")
+    assert urls[ids["plain"]].startswith("https://apis.iflow.cn/")
+
+
+def test_an_address_that_came_with_a_sign_in_is_not_trusted_for_that(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account(base_url="https://stranger.example/v1"))
+    running = services("", tmp_path, clock=FakeClock())
+    account, provider = running.wired.accounts[0], running.wired.gateway.upstreams["qwen"].provider
+    with pytest.raises(LoginRequired):
+        provider.prepare(Call(account=account, model="coder-model", fields={"messages": []}, is_stream=False))
+
+
+def test_a_stored_account_of_a_service_known_by_its_name_needs_no_table(tmp_path: Path) -> None:
+    keep(tmp_path, api_key("mine", "openrouter"))
+    assert [account.id for account in services("", tmp_path).wired.accounts] == ["mine"]
+
+
+def test_a_stored_account_whose_table_was_removed_is_out_of_use_and_named(tmp_path: Path) -> None:
+    keep(tmp_path, api_key("mine", "our-relay"))
+    wired = services("", tmp_path).wired
+    assert wired.accounts == ()
+    assert [finding.where for finding in wired.findings] == ["providers.our-relay"]
+
+
+def test_a_sign_in_at_iflow_serves_beside_another_table_of_its_kind(tmp_path: Path) -> None:
+    keep(tmp_path, api_key("mine", "iflow"))
+    relay = '[providers.relay]\nkind = "iflow"\nbase_url = "https://relay.example/v1"\napi_key = "sk-of-relay"\n'
+    wired = services(relay, tmp_path).wired
+    assert {account.provider: account.id for account in wired.accounts} == {"relay": "relay", "iflow": "mine"}
+
+
+def test_a_disabled_table_keeps_its_stored_accounts_out(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account())
+    running = services("[providers.qwen]\nenabled = false\n", tmp_path)
+    assert running.wired.gateway.upstreams == {}
+    assert [*running.accounts.kept_fresh()] == [], "nobody is called for a provider that is off"
+
+
+def test_a_provider_whose_accounts_are_all_switched_off_needs_no_login(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account(state=AccountState.DISABLED))
+    assert not services("", tmp_path).wired.gateway.upstreams["qwen"].needs_login
+    keep(tmp_path, qwen_account("bob", is_refused=True))
+    assert services("", tmp_path).wired.gateway.upstreams["qwen"].needs_login
+
+
+def test_the_default_account_is_the_first_choice(tmp_path: Path) -> None:
+    for name in ("ada", "bob", "eve"):
+        qwen_file(tmp_path, name)
+    running = services("", tmp_path, {"DEFAULT_ACCOUNT": "eve"}, clock=FakeClock())
+    lease = running.pool.take("qwen")
+    assert lease is not None
+    assert lease.account.label == "eve"
+
+
+def test_without_a_default_account_nobody_is_preferred_for_having_no_name(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account(label=""))
+    assert [account.is_preferred for account in services("", tmp_path).wired.accounts] == [False]
+
+
+async def test_wiring_again_leaves_a_lease_alone_and_counts_it(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account())
+    running = services("", tmp_path, clock=FakeClock())
+    lease = running.pool.take("qwen")
+    assert lease is not None
+
+    running.wire_again()
+    store(tmp_path).change("ada", lambda one: replace(one, label="renamed"))
+    await running.look_again()
+
+    assert [(one.in_flight, one.account.label) for one in running.pool.standings()] == [(1, "renamed")]
+    running.turnstile.leave(lease)
+    assert [one.in_flight for one in running.pool.standings()] == [0]
     await running.aclose()
+
+
+async def test_accounts_that_were_only_used_more_change_no_gateway(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account())
+    running = services("", tmp_path, clock=FakeClock())
+    before = running.gateway.current
+
+    store(tmp_path).change("ada", lambda one: replace(one, request_count=7, last_used_at=1.0))
+    await running.look_again()
+    assert running.gateway.current is before
+    assert running.accounts.last("ada").saved.request_count == 7  # type: ignore[union-attr]
+
+    store(tmp_path).change("ada", lambda one: replace(one, state=AccountState.DISABLED))
+    await running.look_again()
+    assert running.gateway.current is not before
+    assert running.pool.standings() == ()
+    await running.aclose()
+
+
+async def test_a_refused_account_is_out_whatever_is_wired_again(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account())
+    running = services("", tmp_path, clock=FakeClock())
+    assert running.renewal.note_refused(running.wired.accounts[0], CredentialError("no"))
+    assert running.pool.standings() == ()
+    running.settings.replace(settings_from("[server]\nkeepalive_s = 7\n"))
+    assert running.pool.standings() == ()
+    assert running.gateway.current.upstreams["qwen"].needs_login
+    await running.aclose()
+
+
+def refreshed(running: Services, account_id: str, **tokens: Secret) -> SavedAccount:
+    """What a refresh tells of an account."""
+    known = running.accounts.last(account_id)
+    assert known is not None
+    assert known.saved.tokens is not None
+    saved = replace(known.saved, tokens=replace(known.saved.tokens, **tokens))  # type: ignore[arg-type]
+    running.accounts.note(saved)
+    for listener in running.accounts.listeners:
+        listener(saved)
+    return saved
+
+
+async def test_a_sign_in_that_a_refresh_has_brought_to_life_joins_the_pool(tmp_path: Path) -> None:
+    qwen_file(tmp_path, access_token="")
+    running = services("", tmp_path, clock=FakeClock())
+    assert keys(running) == []
+    refreshed(running, "qwen-cli", access_token=Secret("at-new-0123456789"))
+    assert keys(running) == ["at-new-0123456789"]
+    await running.aclose()
+
+
+async def test_a_refresh_leaves_an_account_as_many_places_as_its_provider_gives(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account(provider="iflow"))
+    running = services("", tmp_path, clock=FakeClock())
+    refreshed(running, "ada", access_token=Secret("at-new-0123456789"))
+    assert keys(running) == ["at-new-0123456789"]
+    assert [standing.account.concurrency for standing in running.pool.standings()] == [1]
+    await running.aclose()
+
+
+async def test_a_spare_key_in_use_survives_a_change_of_settings(tmp_path: Path) -> None:
+    iflow_files(tmp_path, apiKey="sk-second-0123456789")
+    (tmp_path / ".iflow" / "oauth_creds.json").unlink()
+    running = services("", tmp_path, {"IFLOW_API_KEY": "sk-env-0123456789"})
+    assert keys(running) == ["sk-env-0123456789"]
+
+    newer = await running.renewal.renew(running.wired.accounts[0])
+    assert newer is not None
+    running.settings.replace(settings_from("[server]\nkeepalive_s = 7\n"))
+
+    assert keys(running) == [newer.api_key.reveal()] == ["sk-second-0123456789"]
+    await running.aclose()
+
+
+async def test_the_list_of_models_is_asked_for_with_a_bearer_that_works(tmp_path: Path) -> None:
+    async with household(tmp_path) as house:
+        account = await house.iflow()
+        house.demo.app.oauth.iflow.renew_key("ada")
+        house.demo.app.oauth.rules.renews_keys = True
+        running = services(house.toml("iflow"), tmp_path)
+        assert await running.list_upstream_models() == {"iflow": None}
+        assert house.calls["refresh"] == 1
+        assert keys(running) == [on_disk(tmp_path, account.id).bearer.reveal()] != [account.bearer.reveal()]
+        await running.aclose()
+
+
+async def test_a_refresh_that_has_begun_ends_before_the_connections_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with household(tmp_path) as house:
+        account = await house.qwen()
+        running = services(house.toml("qwen"), tmp_path)
+        transport = running.accounts.transport("qwen")
+        send, is_asked = transport.send, asyncio.Event()
+
+        async def slow(request: UpstreamRequest) -> UpstreamReply:
+            is_asked.set()
+            await asyncio.sleep(0.05)
+            return await send(request)
+
+        monkeypatch.setattr(transport, "send", slow)
+        refreshing = asyncio.ensure_future(running.accounts.refresher.refresh(account.id, seen=account.bearer))
+        await is_asked.wait()
+        assert running.accounts.refresher.is_busy
+        await running.aclose()
+        newer = await refreshing
+    assert newer.bearer != account.bearer
+    assert on_disk(tmp_path, account.id).bearer == newer.bearer

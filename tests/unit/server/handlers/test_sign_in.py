@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import aiohttp
 import pytest
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import LoginRequired
+from iflow_cli_proxy.signin.device import DeviceFlow
 from tests.support.gateway import RunningGateway
 from tests.support.people import Household, household
 
@@ -50,6 +53,24 @@ async def test_a_code_is_given_and_the_account_kept_once_it_was_confirmed(tmp_pa
     assert account.bearer.reveal() not in str(done), "the token is of no use outside"
 
 
+@pytest.mark.parametrize("interval", [0, -1, 1e300, 10**400, 61, True, "1", None, [1]])
+async def test_i55_an_interval_that_is_none_is_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: Any
+) -> None:
+    taken: list[float] = []
+
+    def resume(self: DeviceFlow, *, interval_s: float, **_: Any) -> None:
+        taken.append(interval_s)
+        raise LoginRequired("That is all.")
+
+    monkeypatch.setattr(DeviceFlow, "resume", resume)
+    async with door(tmp_path) as (_, gateway):
+        for asked in (interval, 2, 2.5):
+            body = json.dumps({**MADE_UP, "interval": asked}).encode()
+            await post(gateway, "/auth/poll", body, Content_Type="application/json")
+    assert taken in ([5.0, 2.0, 2.5], [2.0, 2.5]), "or the body is no JSON to begin with"
+
+
 async def test_it_stops_when_the_client_leaves(tmp_path: Path) -> None:
     async with door(tmp_path) as (house, gateway):
         _, grant, _ = await post(gateway, "/auth/initiate")
@@ -78,7 +99,8 @@ async def test_both_fields_are_needed(tmp_path: Path, body: dict[str, str]) -> N
 @pytest.mark.parametrize(
     "body",
     [b"{", b"[]", b'"x"', b'{"device_code": 7, "code_verifier": "y"}', b'{"account": "../x"}',
-     b'{"device_code": "c", "code_verifier": "v", "account": "../x"}'],
+     b'{"device_code": "c", "code_verifier": "v", "account": "../x"}',
+     b'{"device_code": "c", "code_verifier": "v", "provider": 7}'],
 )  # fmt: skip
 async def test_i39_what_is_no_question_is_a_client_error(tmp_path: Path, body: bytes) -> None:
     async with door(tmp_path) as (house, gateway):
