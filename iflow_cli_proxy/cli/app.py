@@ -51,6 +51,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; `args` stands in for those of the process."""
     from iflow_cli_proxy.core.errors import GatewayError
 
+    _open_missing_streams()
     _never_fail_to_encode()
     try:
         app(args)
@@ -62,6 +63,13 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(report_unwritable(error))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _open_missing_streams() -> None:
+    """What was closed before we began leads nowhere, lest an account's file get the number of a stream."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _never_fail_to_encode() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _GAP: Final = "  "
 _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line ends only Unicode knows, and what turns the direction of writing."""
+_WORD: Final = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
+"""What stays on one line; what stands in backquotes is one word, spaces and all."""
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -82,11 +84,18 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
-def say(text: str, style: str = "") -> None:
-    """A remark to the person, on stderr so that it never mixes with data."""
+def say(text: str, style: str = "", *, is_to_copy: bool = False) -> None:
+    """A remark to the person, on stderr so that it never mixes with data.
+
+    On a screen lines end between words and never inside a quoted command; what `is_to_copy` is one line, however long.
+    """
     from rich.text import Text
 
-    console(stderr=True).print(Text(printable(text), style=style), soft_wrap=True)
+    screen = console(stderr=True)
+    clean = printable(text)
+    if screen.is_terminal and not is_to_copy:
+        clean = folded(clean, screen.width)
+    screen.print(Text(clean, style=style), soft_wrap=True)
 
 
 def ask(question: str, *, is_secret: bool = False, default: str = "") -> str:
@@ -109,9 +118,17 @@ def report(error: GatewayError) -> ExitCode:
     say(f"Error: {error.message}", "red")
     if error.detail:
         say(f"  {error.detail}", "dim")
-    if error.hint:
-        say(f"Hint: {error.hint}", "cyan")
+    if hint := hint_of(error):
+        say(f"Hint: {hint}", "cyan")
     return exit_code_of(error)
+
+
+def hint_of(error: GatewayError) -> str:
+    """What to type next; a file that cannot be used has its place in the checks of `doctor`."""
+    from iflow_cli_proxy.core.errors import StateError
+
+    is_file = isinstance(error, StateError) and bool(error.detail)
+    return error.hint or ("`iflow2api doctor` looks at folders, permissions and locks" if is_file else "")
 
 
 def is_unwritable(error: OSError) -> bool:
@@ -145,6 +162,24 @@ def exit_code_of(error: GatewayError) -> ExitCode:
 def printable(text: str) -> str:
     """Text from elsewhere without the control characters that could steer a terminal (RELIABILITY I44)."""
     return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def folded(text: str, width: int) -> str:
+    """Lines of at most `width`; a word or a command in backquotes that is longer has a line of its own."""
+    return "\n".join(_folded_line(line, width) for line in text.split("\n"))
+
+
+def _folded_line(line: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    indent = line[: len(line) - len(line.lstrip())]
+    lines: list[str] = []
+    for word in _WORD.findall(line.strip()):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from iflow_cli_proxy.cli.output import ask
-from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.core.errors import ConfigError, StateError
 from iflow_cli_proxy.state.vault import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE, Ask, find_passphrase
 
 
@@ -17,6 +17,27 @@ def asker() -> Ask | None:
     return (lambda question: ask(question.strip(" :"), is_secret=True)) if is_someone_there else None
 
 
+class AskingAtStart:
+    """Asks the person who starts a program that then serves others, and nobody once `end()` was called.
+
+    Accounts that are sealed beside a running gateway must not make it stand still before a question.
+    """
+
+    def __init__(self, asking: Ask | None) -> None:
+        self._asking = asking
+
+    def __call__(self, question: str) -> str:
+        if self._asking is None:
+            raise StateError(
+                "The accounts are sealed with a passphrase, and nobody is here to type it.",
+                hint=f"set {PASSPHRASE_FILE_VARIABLE} to a file of mode 0600 that holds it, and start again",
+            )
+        return self._asking(question)
+
+    def end(self) -> None:
+        self._asking = None
+
+
 def passphrase_for(environ: Mapping[str, str], file: Path | None, *, is_new: bool = False) -> str:
     """A new one is typed twice at a terminal; a pipe gives it as one line.
 
@@ -24,9 +45,10 @@ def passphrase_for(environ: Mapping[str, str], file: Path | None, *, is_new: boo
         ConfigError: there is none.
         StateError: the file cannot be used, it is empty, or what was typed differs.
     """
-    given = {PASSPHRASE_FILE_VARIABLE: str(file)} if file else environ
+    if file is not None:
+        return _in_named_file(file)
     if (asking := asker()) is not None:
-        return find_passphrase(given, asking, is_new=is_new)
+        return find_passphrase(environ, asking, is_new=is_new)
     line: list[str] = []
 
     def piped(question: str) -> str:
@@ -34,7 +56,16 @@ def passphrase_for(environ: Mapping[str, str], file: Path | None, *, is_new: boo
             line.append(ask(question, is_secret=True))
         return line[0] or _none()
 
-    return find_passphrase(given, piped, is_new=is_new)
+    return find_passphrase(environ, piped, is_new=is_new)
+
+
+def _in_named_file(file: Path) -> str:
+    try:
+        return find_passphrase({PASSPHRASE_FILE_VARIABLE: str(file)}, None)
+    except StateError as error:
+        told = error.message.replace(PASSPHRASE_FILE_VARIABLE, "--passphrase-file")
+        hint = error.hint or "--passphrase-file FILE, where the first line of FILE is the passphrase"
+        raise StateError(told, detail=error.detail, hint=hint) from error
 
 
 def _none() -> str:

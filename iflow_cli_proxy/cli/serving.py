@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import webbrowser
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from iflow_cli_proxy.cli.accounts.view import state_text
 from iflow_cli_proxy.cli.output import console, say
-from iflow_cli_proxy.cli.passphrase import asker
+from iflow_cli_proxy.cli.passphrase import AskingAtStart, asker
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
@@ -31,6 +33,7 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret, mask_url
 from iflow_cli_proxy.demo.run import DELAY_S, start_demo
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.saved import AuthType
 from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.memory import settle_memory
@@ -38,10 +41,12 @@ from iflow_cli_proxy.server.run import Server, report_reload
 from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
+from iflow_cli_proxy.wiring.accounts import KnownAccount
 from iflow_cli_proxy.wiring.checking import checked
 from iflow_cli_proxy.wiring.services import Services, Wired
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
+_ACCOUNTS_SHOWN: Final = 8
 _MODELS_SHOWN: Final = 6
 _FIRST_LIST_WITHIN_S: Final = 0.3
 _KEY_TO_FILL_IN: Final = "YOUR_CLIENT_KEY"
@@ -84,7 +89,9 @@ async def run_plan(plan: ServePlan) -> None:
         log = start_logging(live.current.logging)
         stack.callback(stop_logging, log)
         live.subscribe(lambda settings: set_level(settings.logging))
-        services = Services(live, paths, environ, home=home, ask=asker())
+        asking = AskingAtStart(asker())
+        services = Services(live, paths, environ, home=home, ask=asking)
+        asking.end()  # accounts are opened by now; later the loop must not wait for anybody
         files = (paths.config_file, paths.overrides_file)
         watch = ReloadWatch(live, files, build, report=report_reload, beside=services.outside_files)
 
@@ -137,13 +144,13 @@ async def _announce(plan: ServePlan, services: Services, listener: Listener) -> 
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
     is_complete = plan.is_quiet or bool(_model_names(wired))
     if is_complete:
-        _show(plan, wired, listener)  # first, for whoever waits for the file may read what was printed
+        _show(plan, services, listener)  # first, for whoever waits for the file may read what was printed
     if plan.ready_file is not None:
         ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
         write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     if not is_complete:
         await _first_list(services)
-        _show(plan, services.wired, listener)
+        _show(plan, services, listener)
     if plan.opens_page:
         webbrowser.open(f"{listener.urls[0]}/v1/models")
 
@@ -157,31 +164,28 @@ async def _first_list(services: Services) -> None:
     forget()
 
 
-def _show(plan: ServePlan, wired: Wired, listener: Listener) -> None:
+def _show(plan: ServePlan, services: Services, listener: Listener) -> None:
     # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
     with suppress(OSError, SystemExit):
         if plan.is_quiet:
             say(f"iflow2api serves {listener.urls[0]}")
             return
         screen = console(stderr=True)
-        screen.print(Panel(_facts(wired, listener), title="iflow2api", title_align="left", expand=False))
+        screen.print(Panel(_facts(services, listener), title="iflow2api", title_align="left", expand=False))
         # Outside the frame and never wrapped: these are made to be copied.
-        for line in _to_copy(wired, listener, plan.session.environ):
-            say(line, "green")
+        for line in _to_copy(services.wired, listener, plan.session.environ):
+            say(line, "green", is_to_copy=True)
 
 
-def _facts(wired: Wired, listener: Listener) -> Table:
+def _facts(services: Services, listener: Listener) -> Table:
+    wired = services.wired
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for place, url in enumerate(listener.urls):
         table.add_row("" if place else "serving", Text(f"{url}/v1", "cyan"))
-    for account in wired.accounts:
-        provider = wired.providers[account.provider]
-        where = mask_url(account.base_url or provider.base_url) or account.provider
-        table.add_row("account", Text(f"{account.label} at {where}, {_key_origin(account)}"))
-    if not wired.accounts:
-        table.add_row("account", Text("none yet: start with --upstream URL or --demo", "yellow"))
+    for line in _account_lines(services):
+        table.add_row("account", line)
     names = _model_names(wired)
     shown = ", ".join(names[:_MODELS_SHOWN]) + (
         f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
@@ -190,6 +194,25 @@ def _facts(wired: Wired, listener: Listener) -> Table:
     keys = wired.settings.auth.client_keys
     table.add_row("key", Text(", ".join(map(str, keys)) if are_keys_required(wired.settings) else "none needed here"))
     return table
+
+
+def _account_lines(services: Services) -> Iterator[Text]:
+    """Who requests go out on, and how many there are beside them that cannot be used."""
+    wired, now = services.wired, services.clock.now()
+    for account in wired.accounts[:_ACCOUNTS_SHOWN]:
+        where = mask_url(account.base_url or wired.providers[account.provider].base_url) or account.provider
+        known = services.accounts.last(account.id)
+        state = state_text(known, now) if known else "ok"
+        tail = "" if state == "ok" else f", {state}"
+        yield Text(f"{account.label} at {where}, {_key_origin(account, known)}{tail}")
+    if (more := len(wired.accounts) - _ACCOUNTS_SHOWN) > 0:
+        yield Text(f"and {more} more: iflow2api token list")
+    left_out = Counter(state_text(one, now) for one in services.accounts.last_known() if not one.is_usable(now))
+    if left_out:
+        states = ", ".join(f"{count} {state}" for state, count in left_out.items())
+        yield Text(f"not in use: {states}; see `iflow2api token list`", "yellow")
+    elif not wired.accounts:
+        yield Text("none yet: `iflow2api login`, or start with --upstream URL or --demo", "yellow")
 
 
 def _to_copy(wired: Wired, listener: Listener, environ: Mapping[str, str]) -> Iterator[str]:
@@ -219,5 +242,7 @@ def _model_names(wired: Wired) -> list[str]:
     return [model.id for upstream in wired.gateway.upstreams.values() for model in upstream.provider.catalog.listed()]
 
 
-def _key_origin(account: Account) -> str:
+def _key_origin(account: Account, known: KnownAccount | None) -> str:
+    if known is not None and known.is_ours:
+        return "an API key" if known.saved.auth_type is AuthType.API_KEY else "a sign-in"
     return f"key from {account.origin}" if account.api_key else "no key"

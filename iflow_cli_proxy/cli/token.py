@@ -60,7 +60,7 @@ def list_accounts(ctx: typer.Context, as_json: JsonOption = False, config: Confi
 
     opened = session(ctx, config)
     accounts = open_accounts(opened, opens_secrets=False)
-    known, now = accounts.known(), accounts.clock.now()
+    known, now = view.in_order(accounts.known()), accounts.clock.now()
     if as_json:
         shapes = [view.as_json(one, opened.paths(), now) for one in known]
         print_json({"accounts": shapes, "findings": [view.finding_json(one) for one in accounts.findings]})
@@ -143,8 +143,8 @@ def refresh(
 ) -> None:
     """Fetch new tokens for sign-ins that are about to end; made for cron, and safe beside a running server.
 
-    Exit codes: 0 all fine or nothing to do, 1 all failed for reasons that may pass, 3 some failed, 4 what is left needs
-    a login, 2 wrong usage.
+    Exit codes: 0 all fine or nothing to do; 1 all failed for reasons that may pass; 2 wrong usage; 3 some failed;
+    4 what is left needs a login.
     """
     import asyncio
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from iflow_cli_proxy.config.schema import ProviderSettings
+from iflow_cli_proxy.config.schema import OAuthSettings, ProviderSettings
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.ids import Entropy
@@ -223,6 +223,9 @@ def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surro
     if needs_key:
         variable = settings.api_key_env or preset.key_variables[0]
         finding = Finding(where=variable, problem=f"{name} has no API key", hint=f"set {variable}")
+        return Discovery(findings=(*found.findings, finding))
+    if settings.oauth != OAuthSettings():
+        finding = Finding(where=f"providers.{name}", problem="nobody has signed in yet", hint=f"iflow2api login {name}")
         return Discovery(findings=(*found.findings, finding))
     keyless = Account(id=name, provider=name, label=name, concurrency=settings.concurrency, origin="no key")
     return Discovery(accounts=(keyless,), findings=found.findings)

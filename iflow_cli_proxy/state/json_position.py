@@ -12,6 +12,7 @@ from typing import Final
 from iflow_cli_proxy.core.jsonx import JsonError
 
 _BYTE: Final = re.compile(r" \(byte (\d+)\)$")
+_VALUE: Final = re.compile(r"(?<=^Invalid enum value) .*", re.DOTALL)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]')
 
 
@@ -19,7 +20,7 @@ def describe(error: JsonError, data: bytes) -> str:
     """`line 3, column 7: Expected str, got int (label)`; never a value of the file."""
     if not data.strip():
         return "it is empty"
-    what = _BYTE.sub("", error.what)
+    what = _VALUE.sub("", _BYTE.sub("", error.what))
     if error.path:
         what = f"{what} ({error.path})"
     offset = _offset(error, data)

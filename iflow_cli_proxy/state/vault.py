@@ -211,8 +211,9 @@ def find_passphrase(environ: Mapping[str, str], ask: Ask | None, *, is_new: bool
     if named := environ.get(PASSPHRASE_FILE_VARIABLE, ""):
         return _in_file(Path(named).expanduser())
     if ask is None:
+        what = "A new passphrase is needed" if is_new else "The accounts are sealed with a passphrase"
         raise StateError(
-            "The accounts are sealed with a passphrase, and nobody is here to type it.",
+            f"{what}, and nobody is here to type it.",
             hint=f"set {PASSPHRASE_FILE_VARIABLE} to a file of mode 0600 that holds it",
         )
     passphrase = _not_empty(ask("New passphrase: " if is_new else "Passphrase: "))

@@ -36,7 +36,7 @@ from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.providers.presets import presets
 from iflow_cli_proxy.providers.signin import RefreshPolicy, SignIn
 from iflow_cli_proxy.signin.refresh import Keeping, Refresher
-from iflow_cli_proxy.state.accounts import AccountStore
+from iflow_cli_proxy.state.accounts import AccountStore, DamagedFile
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.state.vault import open_seal
 from iflow_cli_proxy.transport.base import Transport
@@ -133,6 +133,7 @@ class Accounts:
         newest = map(self.refresher.current, loaded.accounts)  # a disk that is full has kept older ones
         ours = [KnownAccount(saved=saved, place=self.store.place(saved.id), is_ours=True) for saved in newest]
         ours += (KnownAccount(saved=file.account, is_ours=True, is_sealed=True) for file in closed if file.account)
+        ours += (one for file in loaded.damaged if (one := self._as_last_opened(file)) is not None)
         everyone = {one.saved.id: one for one in ours}
         tables = self.tables(one.saved.provider for one in ours)
         findings += left_out(ours, {*tables, *(name.lower() for name in self._settings.providers)})
@@ -150,6 +151,13 @@ class Accounts:
         self.findings = tuple(findings)
         self._known = everyone
         return tuple(everyone.values())
+
+    def _as_last_opened(self, file: DamagedFile) -> KnownAccount | None:
+        """A file that was sealed beside us, with the secrets it had: they serve until we are started with its key."""
+        was = self._known.get(file.account.id) if file.account is not None and self._opens_secrets else None
+        if was is None or file.account is None or not was.saved.bearer:
+            return None
+        return replace(was, saved=replace(file.account, api_key=was.saved.api_key, tokens=was.saved.tokens))
 
     async def read_again(self) -> tuple[KnownAccount, ...]:
         """`known`, read in a thread; what a refresh changed meanwhile is not lost by it."""

@@ -50,6 +50,10 @@ class LivePlace:
         return replace(found, refreshed_at=found.refreshed_at or modified_at) if found else None
 
     def write(self, account: SavedAccount) -> None:
+        """Only a newer credential: another program's file has no room for notes, and its age tells of a refresh."""
+        found = self.read()
+        if found is not None and (found.tokens, found.api_key) == (account.tokens, account.api_key):
+            return
         self._file.write(account)
         for path, copy in self._copies:
             try:

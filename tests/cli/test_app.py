@@ -49,6 +49,23 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout == f"iflow2api {__version__}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("args", "code"), [(("token", "list"), 0), (("token", "show", "nobody"), 2)], ids=["well", "not"]
+)
+def test_streams_that_were_closed_before_it_began_cause_no_traceback(
+    args: tuple[str, ...], code: int, closed: str, tmp_path: Path
+) -> None:
+    env = {**os.environ, "IFLOW2API_HOME": str(tmp_path), "HOME": str(tmp_path), "DEEPSEEK_API_KEY": "sk-1"}
+    (tmp_path / "config.toml").write_text("[providers.deepseek]\n")
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command(*args)]
+
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=30, check=False, env=env)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
 def test_no_arguments_show_the_help() -> None:
     done = run_cli()
 

@@ -117,3 +117,11 @@ def test_a_listing_needs_no_passphrase(home: Path) -> None:
     listed = run_cli("token", "list", env={"IFLOW2API_HOME": str(home), "HOME": str(home)})
     assert listed.code == 0
     assert "one@example.com" in listed.out
+
+
+def test_accounts_that_are_not_sealed_yet_are_not_called_so(home: Path) -> None:
+    refused = encrypt(home, "passphrase")
+
+    assert refused.code == 1
+    assert "A new passphrase is needed, and nobody is here to type it." in refused.err
+    assert is_open(home)

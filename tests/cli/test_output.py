@@ -3,7 +3,18 @@ import re
 
 import pytest
 
-from iflow_cli_proxy.cli.output import ExitCode, ask, exit_code_of, print_json, print_table, printable, report
+from iflow_cli_proxy.cli.output import (
+    ExitCode,
+    ask,
+    exit_code_of,
+    folded,
+    hint_of,
+    print_json,
+    print_table,
+    printable,
+    report,
+    say,
+)
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError, LoginRequired, StateError, Unreachable
 
 
@@ -31,6 +42,12 @@ def test_a_report_tells_what_where_and_what_next_on_stderr(capsys: pytest.Captur
     seen = capsys.readouterr()
     assert seen.out == ""
     assert seen.err == "Error: It could not be saved.\n  /a/b\nHint: iflow2api doctor\n"
+
+
+def test_a_file_that_cannot_be_used_has_a_next_step_too() -> None:
+    assert "iflow2api doctor" in hint_of(StateError("It could not be saved.", detail="/a/file"))
+    assert hint_of(StateError("It could not be saved.", detail="/a/file", hint="make room")) == "make room"
+    assert hint_of(StateError("The passphrase is wrong.")) == ""
 
 
 def test_i44_text_from_elsewhere_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +121,34 @@ def test_a_narrow_screen_is_spared_columns_before_words_are_folded(
 
     shown = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
     assert [line.rstrip() for line in shown.splitlines()] == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three four", ["one two", "three four"]),
+        ("run `iflow2api login qwen` again", ["run", "`iflow2api login qwen`", "again"]),
+        ("  /a/folder/with/a/name", ["  /a/folder/with/a/name"]),
+        ("one\n\ntwo", ["one", "", "two"]),
+        ("a ` b", ["a ` b"]),
+        ("网关 网关 网关", ["网关 网关", "网关"]),
+    ],
+    ids=["words", "a command", "a path", "its own lines", "a backquote alone", "wide letters"],
+)
+def test_lines_end_between_words_and_never_inside_a_command(text: str, lines: list[str]) -> None:
+    assert folded(text, 10).split("\n") == lines
+
+
+@pytest.mark.parametrize("is_to_copy", [False, True])
+def test_a_screen_gets_folded_remarks_but_what_is_to_be_copied_whole(
+    is_to_copy: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    say("curl -N http://127.0.0.1/v1", is_to_copy=is_to_copy)
+
+    folded_lines = ["curl -N", "http://127.0.0.1/v1"]
+    assert capsys.readouterr().err.splitlines() == ([" ".join(folded_lines)] if is_to_copy else folded_lines)
 
 
 def test_json_is_one_line_of_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.cli.passphrase import passphrase_for
+from iflow_cli_proxy.cli.passphrase import AskingAtStart, passphrase_for
 from iflow_cli_proxy.core.errors import ConfigError, StateError
 
 
@@ -44,3 +44,20 @@ def test_without_any_source_it_is_said_how_to_give_one(monkeypatch: pytest.Monke
         passphrase_for({}, None)
 
     assert "IFLOW2API_PASSPHRASE" in caught.value.hint
+
+
+def test_a_file_that_a_flag_names_is_told_by_the_flag(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"named by --passphrase-file cannot be read") as raised:
+        passphrase_for({}, tmp_path / "none")
+
+    assert "--passphrase-file FILE" in raised.value.hint
+
+
+def test_a_program_that_serves_asks_nobody_once_it_has_begun() -> None:
+    asking = AskingAtStart(lambda question: "four words and more")
+    assert asking("Passphrase: ") == "four words and more"
+
+    asking.end()
+
+    with pytest.raises(StateError, match="nobody is here to type it"):
+        asking("Passphrase: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,14 @@ from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.config.schema import AuthSettings, ProviderSettings, Settings
+from iflow_cli_proxy.core.clock import SystemClock
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.pool.saved import AccountState, AuthType
+from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.wiring.services import Services
 from tests.support.raw_upstream import RawUpstream, answer
+from tests.support.saved_accounts import saved_account
 
 LISTENER: Final[Any] = SimpleNamespace(urls=("http://[::1]:28000",), host="::1", port=28000)
 LIST: Final = b'{"object":"list","data":[{"id":"it\'s-1","object":"model"}]}'
@@ -84,6 +89,36 @@ async def test_the_panel_waits_for_the_first_list_and_the_ready_file_does_not(
         await wired.aclose()
     shown = capsys.readouterr().err
     assert "it's-1" in shown
+
+
+async def test_the_panel_tells_what_each_account_is_and_how_many_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = AccountStore(tmp_path / "accounts", clock=SystemClock())
+    for place in range(9):
+        store.create(saved_account(f"key-{place}", auth_type=AuthType.API_KEY, tokens=None))
+    store.create(saved_account("mine", label="a-sign-in"))
+    store.create(saved_account("ending", label="ending", state=AccountState.NEEDS_LOGIN))
+    store.create(saved_account("gone", state=AccountState.NEEDS_LOGIN, is_refused=True))
+    store.create(saved_account("off", state=AccountState.DISABLED))
+    wired = services(tmp_path, Settings())
+    await _announce(plan(tmp_path, is_demo=False), wired, LISTENER)
+    await wired.aclose()
+    shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert re.search(r"a-sign-in at \S+, a sign-in account", shown)
+    assert re.search(r"key-0@example.com at \S+, an API key account", shown)
+    assert re.search(r"ending at \S+, a sign-in, needs login account", shown)
+    assert "and 3 more: iflow2api token list" in shown
+    assert "not in use: 1 needs login, 1 disabled; see `iflow2api token list`" in shown
+
+
+async def test_without_accounts_the_panel_names_the_ways_to_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wired = services(tmp_path, Settings())
+    await _announce(plan(tmp_path, is_demo=False), wired, LISTENER)
+    await wired.aclose()
+    assert "none yet: `iflow2api login`, or start with" in " ".join(capsys.readouterr().err.split())
 
 
 async def test_an_upstream_that_lists_nothing_does_not_hold_up_the_panel(

@@ -22,6 +22,13 @@ def export_accounts(
     output = output.expanduser()
     if output.is_dir():
         raise ConfigError("The name of a file is needed, and this is a folder.", detail=str(output), param="--output")
+    if not output.parent.is_dir():
+        raise ConfigError(
+            "The folder of that file does not exist.",
+            detail=str(output),
+            param="--output",
+            hint="make it first, or name another",
+        )
     if os.path.lexists(output) and not overwrites:
         raise StateError(
             "That file exists already, and stays as it is.", detail=str(output), hint="--force replaces it"

@@ -9,16 +9,19 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, Protocol
 
 from iflow_cli_proxy.cli.accounts.naming import find_all, name_of, open_accounts
-from iflow_cli_proxy.cli.accounts.view import expiry_text
-from iflow_cli_proxy.cli.output import ExitCode, console, print_json, print_table, say
+from iflow_cli_proxy.cli.accounts.view import ago, expiry_text
+from iflow_cli_proxy.cli.output import ExitCode, console, hint_of, print_json, print_table, say
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.signing.terminal import ends_tidily
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError, LoginRequired, StateError
 from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.signin import timing
 from iflow_cli_proxy.wiring.accounts import Accounts, KnownAccount
 
@@ -31,6 +34,7 @@ _UNHEARD: Final = logging.NullHandler()
 _LENGTH: Final = re.compile(r"(\d{1,9})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EARLIEST_DRAW: Final = 1.0
+_JUST_S: Final = 60.0
 
 
 class _Saving(Protocol):
@@ -103,12 +107,14 @@ async def refresh_accounts(plan: Plan) -> ExitCode:
     """Refresh what the plan asks for, tell about it, and say how to leave. Raises GatewayError before any is tried."""
     logging.getLogger("iflow2api.refresh").addHandler(_UNHEARD)  # what it would say on stderr is said here already
     accounts = open_accounts(plan.session)
-    try:
-        return await refresh_known(accounts, plan)
-    finally:
-        # What has begun comes to its end also after Ctrl-C: an answer thrown away may be a refresh token lost.
-        await accounts.refresher.aclose()
-        await accounts.aclose()
+    with ends_tidily():
+        try:
+            return await refresh_known(accounts, plan)
+        finally:
+            # What has begun comes to its end also after Ctrl-C, or when a timer or a machine stops: an answer thrown
+            # away may be a refresh token lost.
+            await accounts.refresher.aclose()
+            await accounts.aclose()
 
 
 async def refresh_known(accounts: Accounts, plan: Plan) -> ExitCode:
@@ -127,7 +133,18 @@ async def refresh_known(accounts: Accounts, plan: Plan) -> ExitCode:
         results[account_id] = _lost(results[account_id], error)
     ordered = [results[one.saved.id] for one in chosen]
     _tell(ordered, accounts.clock.now(), plan)
-    return exit_code_of(ordered)
+    code = exit_code_of(ordered)
+    if not plan.names and (unread := _unread(accounts, plan)):
+        for finding in unread:
+            say(f"{finding.where}: {finding.problem} ({finding.hint})", "red")
+        return ExitCode.PARTLY_FAILED if code is ExitCode.OK else code
+    return code
+
+
+def _unread(accounts: Accounts, plan: Plan) -> list[Finding]:
+    """The files of accounts that could not be read: nobody refreshes what is in them, which cron must not hide."""
+    folder = plan.session.paths().accounts_dir
+    return [finding for finding in accounts.findings if Path(finding.where).parent == folder]
 
 
 def _is_meant_by_all(known: KnownAccount) -> bool:
@@ -199,8 +216,7 @@ async def _one(accounts: Accounts, before: SavedAccount, *, is_forced: bool) -> 
     except GatewayError as error:
         return Result(account=before, outcome=Outcome.FAILED, error=error)
     is_new = after.refreshed_at != before.refreshed_at or after.tokens != before.tokens
-    # Another program may have refreshed a moment ago, which is as good.
-    return Result(account=after, outcome=Outcome.REFRESHED if is_new or is_forced else Outcome.NOT_DUE)
+    return Result(account=after, outcome=Outcome.REFRESHED if is_new else Outcome.NOT_DUE)
 
 
 async def save_at_last(refresher: _Saving, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
@@ -227,8 +243,8 @@ def _lost(result: Result, error: StateError) -> Result:
 def _tell(results: Sequence[Result], now: float, plan: Plan) -> None:
     for result in results:
         if result.error is not None:
-            hint = f" ({result.error.hint})" if result.error.hint else ""
-            say(f"{name_of(result.account)}: {result.error.message}{hint}", "red")
+            hint = hint_of(result.error)
+            say(f"{name_of(result.account)}: {result.error.message}{f' ({hint})' if hint else ''}", "red")
         elif result.outcome is Outcome.NOTHING_TO_REFRESH and not plan.is_quiet:
             say(f"{name_of(result.account)} has only an API key: there is nothing to refresh.")
     if plan.as_json:
@@ -238,14 +254,17 @@ def _tell(results: Sequence[Result], now: float, plan: Plan) -> None:
     elif results:
         print_table(
             ("account", "result", "ends"),
-            [(name_of(result.account), _word(result), expiry_text(result.account, now)) for result in results],
+            [(name_of(result.account), _word(result, now), expiry_text(result.account, now)) for result in results],
             spare=1,
         )
     else:
         say("No account has anything to refresh.")
 
 
-def _word(result: Result) -> str:
+def _word(result: Result, now: float) -> str:
+    done_at = result.account.refreshed_at
+    if result.outcome is Outcome.NOT_DUE and done_at is not None and 0 <= now - done_at < _JUST_S:
+        return f"refreshed {ago(done_at, now)}"  # by this command or another: even --force does not ask anew
     return result.outcome.value.replace("_", " ")
 
 

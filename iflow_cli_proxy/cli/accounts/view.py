@@ -6,6 +6,7 @@ Knows words for people and the stable shape of `--json`. Imported only by comman
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from math import inf
 from pathlib import Path
@@ -25,6 +26,7 @@ NOTHING_YET: Final = (
 )
 
 _MOST_OF_AN_ERROR: Final = 40
+_SEALED: Final = "sealed, so not known here"
 _UNITS: Final = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -91,11 +93,11 @@ def state_text(known: KnownAccount, now: float) -> str:
             return word.replace("_", " ")
 
 
-def kind_text(account: SavedAccount) -> str:
-    """What it holds."""
-    if account.auth_type is AuthType.API_KEY:
+def kind_text(known: KnownAccount) -> str:
+    """What it holds; of one that is sealed only as much as can be told without its key."""
+    if known.saved.auth_type is AuthType.API_KEY:
         return "API key"
-    return "sign-in" if account.can_refresh else "sign-in, no refresh"
+    return "sign-in" if known.saved.can_refresh or known.is_sealed else "sign-in, no refresh"
 
 
 def ends_at(account: SavedAccount) -> float | None:
@@ -132,6 +134,11 @@ def where_text(known: KnownAccount) -> str:
     return "ours" if known.is_ours else known.origin or "the configuration"
 
 
+def in_order(known: Iterable[KnownAccount]) -> list[KnownAccount]:
+    """Ours by provider and label, then the others as they were found."""
+    return sorted(known, key=lambda one: (0, one.saved.provider, one.saved.label) if one.is_ours else (1, "", ""))
+
+
 # --- shapes -------------------------------------------------------------------------------------------------------
 
 COLUMNS: Final = (
@@ -148,8 +155,8 @@ def row(known: KnownAccount, now: float) -> list[str]:
         account.label,
         state_text(known, now),
         expiry_text(account, now),
-        kind_text(account),
-        ago(account.last_used_at, now) if known.place is not None or account.last_used_at else "",
+        kind_text(known),
+        ago(account.last_used_at, now) if known.is_ours or known.place is not None else "",
         f"{account.request_count:,}",
         _short(account.last_error),
         where_text(known),
@@ -164,7 +171,10 @@ def _short(text: str) -> str:
 
 
 def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = False) -> dict[str, Json]:
-    """The stable shape of one account. Instants are RFC 3339 in UTC or null; secrets are masked unless revealed."""
+    """The stable shape of one account. Instants are RFC 3339 in UTC or null; secrets are masked unless revealed.
+
+    What only its key would tell of an account that is sealed is null.
+    """
     account = known.saved
     tokens = account.tokens
     file = file_of(known, paths)
@@ -177,7 +187,7 @@ def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
         "provider": account.provider,
         "label": account.label,
         "state": state_word(known, now),
-        "usable": known.is_usable(now),
+        "usable": None if known.is_sealed else known.is_usable(now),
         "auth_type": account.auth_type.value,
         "api_key": shown(account.api_key),
         "api_key_expires_at": _moment(account.api_key_expires_at),
@@ -185,7 +195,7 @@ def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
         "access_token_expires_at": _moment(tokens.expires_at if tokens else None),
         "refresh_token": shown(tokens.refresh_token if tokens else None),
         "expires_at": _moment(ends_at(account)),
-        "can_refresh": account.can_refresh,
+        "can_refresh": None if known.is_sealed else account.can_refresh,
         "base_url": account.base_url,
         "user_id": account.user_id,
         "created_at": _moment(account.created_at or None),
@@ -207,10 +217,10 @@ def details(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
     shape = as_json(known, paths, now, reveal=reveal)
     spoken = {
         "state": state_text(known, now),
-        "usable": "yes" if known.is_usable(now) else "no",
-        "can_refresh": "yes" if known.saved.can_refresh else "no",
+        "usable": _SEALED if known.is_sealed else "yes" if known.is_usable(now) else "no",
+        "can_refresh": _SEALED if known.is_sealed else "yes" if known.saved.can_refresh else "no",
         "request_count": f"{known.saved.request_count:,}",
-        "kind": kind_text(known.saved),
+        "kind": kind_text(known),
     }
     lines: list[tuple[str, str]] = []
     for name, value in (shape | spoken).items():

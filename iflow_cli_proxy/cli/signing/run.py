@@ -11,7 +11,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +25,11 @@ from iflow_cli_proxy.cli.signing.method import Machine, choose
 from iflow_cli_proxy.cli.signing.screen import Screen
 from iflow_cli_proxy.cli.signing.terminal import Terminal, ends_tidily
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import ConfigError, GatewayError, InvalidRequest
+from iflow_cli_proxy.core.errors import ConfigError, CredentialError, GatewayError, InvalidRequest
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.pool.saved import SavedAccount
+from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
 from iflow_cli_proxy.providers.signin import Method, OAuthClient, SignIn
 from iflow_cli_proxy.signin.authorization import CodeFlow
 from iflow_cli_proxy.signin.device import DeviceFlow
@@ -122,7 +122,7 @@ class Login:
             entropy=self._accounts.entropy,
         )
         verdict = await self._verdict(signed_in, enrolled)
-        self._tell(enrolled, verdict)
+        self._tell(self._noted(enrolled, verdict), verdict)
         return ExitCode.PARTLY_FAILED if verdict and verdict.error else ExitCode.OK
 
     # --- before -------------------------------------------------------------------------------------------------
@@ -194,10 +194,28 @@ class Login:
             return None
         try:
             with ends_tidily(), self._screen.waiting("checking the account"):
-                return await self._accounts.verify(enrolled.account)
+                verdict = await self._accounts.verify(enrolled.account)
         except asyncio.CancelledError:
             self._screen.tell(f"Stopped. The account {enrolled.account.label} is saved, but was not checked.")
             raise
+        return replace(verdict, error=_with_way_back(verdict.error, enrolled.account))
+
+    def _noted(self, enrolled: Enrolled, verdict: Verdict | None) -> Enrolled:
+        """With the mark of a key that its provider does not take: a list must not call that account fine.
+
+        A token that was given out a moment ago is left to the gateway, which can renew it.
+        """
+        error = verdict.error if verdict else None
+        if not isinstance(error, CredentialError) or enrolled.account.auth_type is not AuthType.API_KEY:
+            return enrolled
+        now = self._accounts.clock.now()
+
+        def refused(saved: SavedAccount) -> SavedAccount:
+            if saved.bearer != enrolled.account.bearer:
+                return saved  # a running gateway was quicker, and has a newer one
+            return replace(saved, is_refused=True, last_error=error.message, last_error_at=now)
+
+        return replace(enrolled, account=self._accounts.store.change(enrolled.account.id, refused))
 
     def _tell(self, enrolled: Enrolled, verdict: Verdict | None) -> None:
         account, now = enrolled.account, self._accounts.clock.now()
@@ -231,6 +249,14 @@ class _Flows:
 
     def device(self, sleep: Sleep) -> DeviceFlow:
         return DeviceFlow(self.sign_in, self.transport, clock=self.clock, entropy=self.entropy, sleep=sleep)
+
+
+def _with_way_back(error: GatewayError | None, account: SavedAccount) -> GatewayError | None:
+    """Whoever has just signed in here is told how to do it again, not how another program would."""
+    if isinstance(error, CredentialError):
+        way = " --api-key" if account.auth_type is AuthType.API_KEY else ""
+        error.hint = f"`iflow2api login {account.provider}{way} --name {account.label}` takes another one"
+    return error
 
 
 def _picked(names: Sequence[str], text: str) -> str:

@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from iflow_cli_proxy.cli.output import printable
+from iflow_cli_proxy.cli.output import folded, printable
 from iflow_cli_proxy.cli.signing.qr import qr_lines
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.jsonx import Json
@@ -73,7 +73,10 @@ class Screen:
 
     def tell(self, text: str, style: str = "") -> None:
         """A remark, in words of ours or of a server."""
-        self._console.print(Text(printable(text), style), soft_wrap=not self._console.is_terminal)
+        clean = printable(text)
+        if self._console.is_terminal:
+            clean = folded(clean, self._console.width)
+        self._console.print(Text(clean, style), soft_wrap=True)
 
     def choices(self, names: tuple[str, ...], chosen: str) -> None:
         """A numbered list."""

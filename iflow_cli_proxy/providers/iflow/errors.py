@@ -30,7 +30,7 @@ _TEXT_STATUS: Final = (
 _SHORT_REST_S: Final = 2.0
 """After 449: the account already has a request running."""
 _FORBIDDEN_REST_S: Final = 1800.0
-_NEW_KEY: Final = "sign in again with the iFlow client, or set IFLOW_API_KEY to a working key"
+_NEW_KEY: Final = "iflow2api login iflow, or set IFLOW_API_KEY to a working key"
 
 
 class SignatureRefused(errors.UpstreamError):

@@ -127,10 +127,18 @@ class IflowProvider:
 
 
 def is_vendors(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
+    host = _host(base_url)
     return host == VENDOR_DOMAIN or host.endswith(f".{VENDOR_DOMAIN}")
 
 
 def _is_internal(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
+    host = _host(base_url)
     return any(part in host for part in INTERNAL_HOSTS)
+
+
+def _host(base_url: str) -> str:
+    """Empty for an address that is none, such as a file of accounts may hold."""
+    try:
+        return urlsplit(base_url).hostname or ""
+    except ValueError:
+        return ""

@@ -63,6 +63,14 @@ def test_a_file_that_is_there_stays_unless_forced(folder: Path) -> None:
     assert _export(folder, "--force").code == 0
 
 
+def test_a_folder_that_is_not_there_is_not_made_up(folder: Path) -> None:
+    refused = _export(folder, "--output", str(folder / "typo" / "out.bundle"))
+
+    assert refused.code == 2
+    assert "folder of that file does not exist" in refused.err
+    assert not (folder / "typo").exists()
+
+
 def test_the_passphrase_comes_by_pipe_or_file_too(folder: Path) -> None:
     assert _export(folder, word="", stdin=f"{WORD}\n").code == 0
     file = folder / "word"

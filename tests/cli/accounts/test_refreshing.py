@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -212,6 +213,28 @@ def test_force_takes_everything_that_can_be_refreshed(desk: Desk) -> None:
     assert desk.endpoint.shown == ["rt-fresh"]
 
 
+def test_what_was_refreshed_a_moment_ago_is_told_as_such_and_not_asked_for_again(desk: Desk) -> None:
+    desk.add("fresh", ends_in_s=40 * HOUR)
+
+    first, second = desk.refresh("fresh", "--force"), desk.refresh("fresh", "--force")
+
+    assert (first.code, second.code) == (0, 0)
+    assert first.out.splitlines()[1].split()[:2] == ["desk/fresh", "refreshed"]
+    assert re.search(r"refreshed (just now|\d+ s ago)", second.out)
+    assert desk.endpoint.shown == ["rt-fresh"]
+
+
+def test_a_file_that_cannot_be_read_is_a_part_that_failed_also_when_quiet(desk: Desk) -> None:
+    desk.add("fresh", ends_in_s=40 * HOUR)
+    (Path(desk.env["HOME"]) / "accounts" / "cut.json").write_text('{"version": 1, "id"')
+
+    everyone, named = desk.refresh("--all", "--quiet"), desk.refresh("fresh", "--within", "30m")
+
+    assert (everyone.code, everyone.out) == (3, "")
+    assert len([line for line in everyone.err.splitlines() if "cut.json: " in line and "iflow2api doctor" in line]) == 1
+    assert (named.code, "cut.json" in named.err) == (0, False)
+
+
 def test_an_api_key_is_passed_over_with_all_and_explained_when_named(desk: Desk) -> None:
     desk.add("key", auth_type=AuthType.API_KEY, tokens=None, api_key=Secret("sk-0123456789ab"))
 
@@ -306,7 +329,8 @@ def test_f50_many_processes_at_once_ask_once_and_all_are_content(tmp_path: Path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_ctrl_c_lets_a_refresh_that_has_begun_come_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_lets_a_refresh_that_has_begun_come_to_its_end(tmp_path: Path, number: int, code: int) -> None:
     def slow(token: str) -> tuple[int, Any]:
         time.sleep(0.5)
         return _judge(token)
@@ -322,9 +346,9 @@ def test_ctrl_c_lets_a_refresh_that_has_begun_come_to_its_end(tmp_path: Path) ->
         )
         while not endpoint.shown and process.poll() is None:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=20)
 
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert b"Traceback" not in err
     assert desk.refresh_token("good") == "rt-good+", "the server has issued it, so it is kept"

@@ -72,9 +72,28 @@ def test_the_past_is_told_as_time_gone_by() -> None:
 
 
 def test_what_it_holds_is_told() -> None:
-    assert view.kind_text(saved_account(auth_type=AuthType.API_KEY, tokens=None)) == "API key"
-    assert view.kind_text(saved_account()) == "sign-in"
-    assert view.kind_text(saved_account(tokens=Tokens(access_token=Secret("at")))) == "sign-in, no refresh"
+    assert view.kind_text(_known(auth_type=AuthType.API_KEY, tokens=None)) == "API key"
+    assert view.kind_text(_known()) == "sign-in"
+    assert view.kind_text(_known(tokens=Tokens(access_token=Secret("at")))) == "sign-in, no refresh"
+
+
+def test_what_is_sealed_is_not_taken_for_missing(tmp_path: Path) -> None:
+    sealed = replace(_known(place=None, api_key=Secret(), tokens=Tokens(access_token=Secret())), is_sealed=True)
+    paths = find_paths({"IFLOW2API_HOME": str(tmp_path)})
+
+    cells = dict(zip(view.COLUMNS, view.row(sealed, NOW), strict=True))
+    shape, lines = view.as_json(sealed, paths, NOW), dict(view.details(sealed, paths, NOW))
+
+    assert (cells["kind"], cells["last used"]) == ("sign-in", "never")
+    assert (shape["usable"], shape["can_refresh"]) == (None, None)
+    assert lines["usable"] == lines["can refresh"] == "sealed, so not known here"
+
+
+def test_ours_are_listed_by_provider_and_label_and_the_others_as_they_were_found() -> None:
+    ours = [_known(id=f"{one}{two}", provider=one, label=two) for one, two in ("qa", "ib", "ia")]
+    others = [_known(id=one, provider=one, label="x", is_ours=False) for one in "zy"]
+
+    assert [one.saved.id for one in view.in_order([*others, *ours])] == ["ia", "ib", "qa", "z", "y"]
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------

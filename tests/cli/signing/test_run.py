@@ -14,7 +14,14 @@ from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.cli.signing.method import Machine
 from iflow_cli_proxy.cli.signing.run import Login, LoginPlan, this_machine
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import ConfigError, GatewayError, InvalidRequest, Overloaded, Unauthenticated
+from iflow_cli_proxy.core.errors import (
+    ConfigError,
+    CredentialError,
+    GatewayError,
+    InvalidRequest,
+    Overloaded,
+    Unauthenticated,
+)
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import SavedAccount, Tokens
 from iflow_cli_proxy.providers.signin import Method, OAuthAnswer, OAuthClient, Profile, SignIn
@@ -119,6 +126,19 @@ async def test_a_first_call_that_fails_keeps_the_account_and_is_a_partial_failur
     assert len(room.saved) == 1
     assert "The key is not known here." in room.paper.text
     assert "`iflow2api doctor`" in room.paper.text
+
+
+@pytest.mark.parametrize("is_refused", [True, False], ids=["a wrong key", "a server that is down"])
+async def test_a_key_that_is_not_taken_is_not_listed_as_fine(room: Room, is_refused: bool) -> None:
+    error = CredentialError("No such key.", hint="ask another program") if is_refused else Overloaded("Later.")
+    room.desk.verdict = Verdict(error=error, models=None, took_s=0.1)
+
+    assert await room.login() is ExitCode.PARTLY_FAILED
+
+    (kept,) = room.saved
+    assert (kept.is_refused, kept.last_error) == ((True, "No such key.") if is_refused else (False, ""))
+    assert ("`iflow2api login shop --api-key --name shop` takes another one" in room.paper.text) is is_refused
+    assert "ask another program" not in room.paper.text
 
 
 async def test_nobody_is_called_when_that_is_not_wanted(room: Room) -> None:

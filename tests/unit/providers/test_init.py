@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iflow_cli_proxy.config.schema import ProviderSettings
+from iflow_cli_proxy.config.schema import OAuthSettings, ProviderSettings
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
@@ -114,6 +115,17 @@ def test_a_service_that_needs_a_key_says_which_variable_it_looks_at() -> None:
     found = find_accounts("deepseek", ProviderSettings(), around())
     assert found.accounts == ()
     assert found.findings[-1].hint == "set DEEPSEEK_API_KEY"
+
+
+def test_a_sign_in_of_the_configuration_is_no_account_before_somebody_has_signed_in() -> None:
+    oauth = OAuthSettings(token_url="https://id.example/token", device_url="https://id.example/d", client_id="c")
+    settings = ProviderSettings(base_url="http://d:1", oauth=oauth)
+
+    found = find_accounts("desk", settings, around())
+
+    assert found.accounts == ()
+    assert found.findings[-1].hint == "iflow2api login desk"
+    assert len(find_accounts("desk", replace(settings, api_key=Secret("sk-1")), around()).accounts) == 1
 
 
 def test_a_key_with_a_line_break_is_not_sent() -> None:

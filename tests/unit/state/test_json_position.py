@@ -56,3 +56,8 @@ def test_a_wrong_value_is_told_by_where_its_key_stands(path: str, where: str) ->
 
 def test_a_fault_of_the_whole_has_no_position() -> None:
     assert describe(JsonError("Expected an object"), b"[]") == "Expected an object"
+
+
+def test_i45_a_value_of_the_file_is_not_repeated() -> None:
+    error = JsonError("Invalid enum value 'sk-0123456789\nabcdef'", "state")
+    assert describe(error, TEXT) == "line 8, column 3: Invalid enum value (state)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import SystemClock
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.pool.saved import SavedAccount
+from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
 from iflow_cli_proxy.state.lock import FileLock
 from iflow_cli_proxy.wiring.known import KnownAccount
 from iflow_cli_proxy.wiring.live_place import LivePlace
@@ -100,6 +102,18 @@ def test_a_copy_that_cannot_be_written_is_told_and_the_sign_in_is_saved(
     assert (folder / "settings.json").read_text() == "{damaged"
     assert "settings.json" in caplog.text
     assert "sk-" not in caplog.text
+
+
+@pytest.mark.parametrize("make", [qwen_file, lambda home: iflow_files(home) / "oauth_creds.json"])
+def test_a_note_without_a_newer_credential_leaves_the_file_alone(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    file = make(tmp_path)
+    known, place = live(tmp_path)
+    file.write_bytes(jsonx.encode(tree(file)))
+    os.utime(file, (1, 1_700_000_000))
+    before = file.read_bytes()
+    with place.lock():
+        place.write(replace(known.saved, refresh_failures=1, last_error="Busy.", state=AccountState.NEEDS_LOGIN))
+    assert (file.read_bytes(), file.stat().st_mtime) == (before, 1_700_000_000)
 
 
 def test_a_sign_in_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
