@@ -31,7 +31,6 @@ from iflow_cli_proxy.config.variables import CLIENT_KEY_VARIABLE
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret, mask_url
-from iflow_cli_proxy.demo.run import DELAY_S, start_demo
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.saved import AuthType
 from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
@@ -72,7 +71,10 @@ async def run_plan(plan: ServePlan) -> None:
     async with AsyncExitStack() as stack:
         demo: ProviderSettings | None = None
         if plan.is_demo:
-            upstream = await start_demo(delay_s=_demo_delay_s(plan.session.environ))
+            from iflow_cli_proxy.demo.run import DELAY_S, start_demo  # lazily: it would cost every other start memory
+
+            delay_s = _demo_delay_s(plan.session.environ)
+            upstream = await start_demo(delay_s=DELAY_S if delay_s is None else delay_s)
             stack.push_async_callback(upstream.aclose)
             demo = ProviderSettings(kind="iflow", base_url=upstream.url, api_key=Secret(upstream.key))
 
@@ -103,12 +105,12 @@ async def run_plan(plan: ServePlan) -> None:
         await run_server(services, watch=watch, on_ready=on_ready)
 
 
-def _demo_delay_s(environ: Mapping[str, str]) -> float:
+def _demo_delay_s(environ: Mapping[str, str]) -> float | None:
     """Between two words of the demo; IFLOW2API_DEMO_DELAY_MS is for tests, which do not want to watch them arrive."""
     text = environ.get(_DEMO_DELAY_VARIABLE, "")
     if text and not text.isdecimal():
         raise ConfigError(f"{_DEMO_DELAY_VARIABLE} takes a whole number of milliseconds.", param=_DEMO_DELAY_VARIABLE)
-    return int(text) / 1000 if text else DELAY_S
+    return int(text) / 1000 if text else None
 
 
 def _named_as_typed(build: Callable[[], Settings], flags: Mapping[str, object]) -> Settings:
