@@ -7,7 +7,7 @@ shown content, nothing has gone to the client and the next attempt may follow; a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Final
@@ -144,7 +144,10 @@ class Gateway:
         question.exchange.is_queued = True
         try:
             lease = await self.turnstile.enter(
-                route.provider, tries.failures, wanted=tries.renewed_now, patience_s=deadline.remaining_s()
+                route.provider,
+                self._last_choices(route.provider, tries),
+                wanted=tries.renewed_now,
+                patience_s=deadline.remaining_s(),
             )
         finally:
             question.exchange.is_queued = False
@@ -178,6 +181,15 @@ class Gateway:
         except BaseException:
             attempt.close(OUR_BUG)
             raise
+
+    def _last_choices(self, provider: str, tries: Tries) -> Collection[str]:
+        """Accounts that have failed, and while there are better ones those that would have to be renewed first."""
+        now = self._clock.monotonic()
+        untried = [
+            one.account for one in self.turnstile.pool.standings(provider) if one.account.id not in tries.failures
+        ]
+        stale = [account.id for account in untried if account.fresh_until <= now]
+        return {*tries.failures, *stale} if 0 < len(stale) < len(untried) else tries.failures
 
     async def _with_newer(self, lease: Lease, deadline: Deadline) -> Lease:
         """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""

@@ -44,7 +44,8 @@ def renewed(account: SavedAccount, tokens: Tokens, *, now: float, awaits_profile
         refreshed_at=now,
         updated_at=now,
         failing_since=now if awaits_profile else None,
-        refresh_failures=0,
+        # A key that no refresh brings must not make each pause the first one again.
+        refresh_failures=account.refresh_failures if awaits_profile and lacks_profile(account) else 0,
         last_error="",
         last_error_at=None,
         state=AccountState.OK if account.state is AccountState.NEEDS_LOGIN else account.state,

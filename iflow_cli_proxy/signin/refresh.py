@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -83,9 +83,14 @@ class Refresher:
         """The accounts whose newest credential is in memory only, and why."""
         return self._unsaved.errors
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a refresh is under way."""
+        return bool(self._flights)
+
     def current(self, saved: SavedAccount) -> SavedAccount:
-        """An account just read from its place, with the newer credential that could not be written there."""
-        return self._unsaved.newest(saved)
+        """An account just read from its place, with what could not be written there."""
+        return self._turns.told(self._unsaved.newest(saved))
 
     async def refresh(self, account_id: str, *, seen: Secret | None = None, is_forced: bool = False) -> SavedAccount:
         """The account with the newest credential; at most one call is made for all who want it.
@@ -110,25 +115,30 @@ class Refresher:
 
     async def save_unsaved(self) -> None:
         """Try again to write what could not be written, where the pause since the last try is over."""
-        for account_id in self._unsaved.to_try_again():
-            keeping = self._keeping(account_id)
-            if keeping is None:
-                self._unsaved.settle(account_id)
-                continue
+        await self._save_all(self._unsaved.to_try_again())
+
+    async def _save_all(self, account_ids: Iterable[str]) -> None:
+        for account_id in account_ids:
             try:
+                keeping = self._keeping(account_id)
+                if keeping is None:
+                    self._unsaved.settle(account_id)
+                    continue
                 async with held(keeping.place) as place:
                     await self._save_again(place, account_id)
-            except StateError as error:
-                self._unsaved.put_off(account_id, error)
+            except GatewayError as error:  # also of settings that no longer know its provider
+                self._unsaved.put_off(account_id, StateError(error.message, detail=error.detail, hint=error.hint))
 
     async def aclose(self) -> None:
-        """Let what has begun come to its end, for a few seconds."""
-        if not self._flights:
-            return
-        _, late = await asyncio.wait(list(self._flights.values()), timeout=_CLOSING_S)
+        """Let what has begun come to its end, and write what only memory holds if that can be done; a few seconds."""
+        flights = list(self._flights.values())
+        _, late = await asyncio.wait(flights, timeout=_CLOSING_S) if flights else ((), ())
         for flight in late:
             flight.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                await self._save_all(tuple(self.unsaved))
 
     # --- one flight -----------------------------------------------------------------------------------------------
 
@@ -222,12 +232,11 @@ class Refresher:
         return account
 
     async def _fail(self, site: _Site, account: SavedAccount, error: GatewayError) -> SavedAccount:
-        """Note it and raise, unless a program that does not know our lock was quicker."""
-        if outcome.is_permanent(error):
-            newer = await self._rotated_by_others(site)
-            if newer is not None:
-                self._on_change(newer)
-                return newer
+        """Note it and raise, unless a program that does not know our lock was quicker: its tokens must stay (R12)."""
+        newer = await self._rotated_by_others(site)
+        if newer is not None:
+            self._on_change(newer)
+            return newer
         noted = outcome.failed(account, error, site.sign_in.policy, now=self._clock.now())
         self._turns.failed(noted, site.sign_in.policy, error, is_over=outcome.is_over(noted, error))
         self._complain(noted.id, _named(noted), error, noted.last_error)

@@ -7,7 +7,7 @@ of day, and places that other programs share hold none. Refuses to know how a re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from iflow_cli_proxy.core.clock import Clock
@@ -36,6 +36,8 @@ class _Memory:
 
     tokens: tuple[Secret, Secret] = field(default_factory=lambda: (Secret(), Secret()))
     rests_until: float = 0.0
+    failures: int = 0
+    """In a row."""
     error: GatewayError | None = None
     is_over: bool = False
     """The server refused them for good."""
@@ -80,23 +82,37 @@ class Turns:
 
     def succeeded(self, account: SavedAccount, policy: RefreshPolicy) -> None:
         memory = self._of(account)
-        memory.error, memory.is_over = None, False
+        memory.failures, memory.error, memory.is_over = 0, None, False
         memory.rests_until = self._clock.monotonic() + timing.least_interval_s(account, policy)
 
     def failed(self, account: SavedAccount, policy: RefreshPolicy, error: GatewayError, *, is_over: bool) -> None:
         """`account` has its failures counted already; `is_over` says that these tokens are never to be sent again."""
         memory = self._of(account)
-        pause_s = timing.pause_s(account.refresh_failures, policy, error)
+        memory.failures = max(memory.failures + 1, account.refresh_failures)
+        pause_s = timing.pause_s(memory.failures, policy, error)
         memory.rests_until = self._clock.monotonic() + pause_s * (0.9 + 0.2 * self._chance())
         memory.error = error
         memory.is_over = is_over
 
+    def told(self, account: SavedAccount) -> SavedAccount:
+        """An account just read, with the end of its sign-in where its place does not say so. For any thread."""
+        memory = self._memories.get(account.id)
+        is_over = memory is not None and memory.is_over and memory.tokens == _pair(account)
+        if memory is None or not is_over or account.state in (AccountState.NEEDS_LOGIN, AccountState.DISABLED):
+            return account
+        reason = account.last_error or (memory.error.message if memory.error else "")
+        return replace(account, state=AccountState.NEEDS_LOGIN, last_error=reason)
+
     def _of(self, account: SavedAccount) -> _Memory:
         memory = self._memories.setdefault(account.id, _Memory())
-        tokens = (account.tokens.refresh_token, account.tokens.access_token) if account.tokens else memory.tokens
+        tokens = _pair(account) or memory.tokens
         if memory.tokens != tokens:
             memory = self._memories[account.id] = _Memory(tokens=tokens, early_at=memory.early_at)
         return memory
+
+
+def _pair(account: SavedAccount) -> tuple[Secret, Secret] | None:
+    return (account.tokens.refresh_token, account.tokens.access_token) if account.tokens else None
 
 
 def sign_in_again(account: SavedAccount) -> str:

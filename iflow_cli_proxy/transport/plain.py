@@ -76,19 +76,20 @@ class PlainTransport:
         self._pools: dict[str, tuple[ClientSession, LineConnector]] = {}
 
     async def send(self, request: UpstreamRequest) -> PlainReply:
+        url = _address(request.url)
         proxy = self._choose_proxy(request.url)
         try:
-            return await self._attempt(request, proxy)
+            return await self._attempt(request, url, proxy)
         except faults.StaleConnection:
             self._pool(proxy)[1].drop_idle()
-            return await self._attempt(request, proxy)
+            return await self._attempt(request, url, proxy)
 
     async def aclose(self) -> None:
         pools, self._pools = self._pools, {}
         for session, _ in pools.values():
             await session.close()
 
-    async def _attempt(self, request: UpstreamRequest, proxy: Proxy | None) -> PlainReply:
+    async def _attempt(self, request: UpstreamRequest, url: URL, proxy: Proxy | None) -> PlainReply:
         session, _ = self._pool(proxy)
         headers = request.headers
         if "Accept-Encoding" not in headers and not any(name.lower() == "accept-encoding" for name in headers):
@@ -97,7 +98,7 @@ class PlainTransport:
         try:
             response = await session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=headers,
                 data=_LargeBody(body) if len(body) > _PIECE_BYTES else body or None,
                 allow_redirects=False,
@@ -171,7 +172,7 @@ class PlainTransport:
             case ClientConnectorError():
                 return faults.refused(proxy, detail=f"errno {error.os_error.errno}")
             case InvalidURL():
-                return ConfigError("The upstream's base URL is not usable.", hint="see `iflow2api config show`")
+                return _no_address()
             case ClientResponseError():
                 return faults.not_http(type(error).__name__)
             case _:
@@ -255,3 +256,19 @@ class _Response(ClientResponse):
 def _readable(value: str) -> str:
     """aiohttp smuggles bytes that are not UTF-8 as lone surrogates, which no log and no client can encode."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _address(text: str) -> URL:
+    """Raises ConfigError for what nobody can be called at, such as a base URL out of a file of accounts."""
+    try:
+        url = URL(text, encoded=True)
+        is_usable = bool(url.host) and url.port is not None
+    except ValueError as error:
+        raise _no_address() from error
+    if not is_usable:
+        raise _no_address()
+    return url
+
+
+def _no_address() -> ConfigError:
+    return ConfigError("The upstream's base URL is not usable.", hint="see `iflow2api config show`")

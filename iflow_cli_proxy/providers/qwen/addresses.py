@@ -14,7 +14,8 @@ PORTAL: Final = "https://portal.qwen.ai/v1"
 """For sign-ins that name no place of their own: their tokens are refused by DashScope."""
 DASHSCOPE: Final = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 """For API keys."""
-VENDOR_DOMAINS: Final = ("qwen.ai", "aliyuncs.com")
+_VENDOR_HOST: Final = re.compile(r"(?:.+\.)?(?:qwen\.ai|dashscope(?:-[a-z0-9]+)*\.aliyuncs\.com)")
+"""Not all of aliyuncs.com: whoever rents something at Alibaba Cloud gets a name there."""
 
 _VERSION: Final = "/v1"
 _HAS_SCHEME: Final = re.compile(r"https?://", re.IGNORECASE)
@@ -46,7 +47,7 @@ def base_url_of(resource_url: str, configured: str = "") -> str:
 def is_vendors(url: str) -> bool:
     """Whether the host is the vendor's, whatever the scheme."""
     host = _origin(url)[1]
-    return any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
+    return _VENDOR_HOST.fullmatch(host) is not None
 
 
 def as_resource_url(base_url: str) -> str:

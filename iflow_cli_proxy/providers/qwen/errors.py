@@ -49,7 +49,8 @@ def find_error(status: int, headers: Mapping[str, str], body: Json, *, now: floa
     complaint = find_complaint(body) if status != 200 or _complains(body) else Complaint()
     said, words = clean_message(complaint.message), complaint.words
     meant = status if status != 200 else complaint.number
-    if not 400 <= meant < 500 and not (status == 200 and complaint):
+    is_page = status == 403 and body is None  # of a firewall on the way: it says nothing about the token
+    if is_page or (not 400 <= meant < 500 and not (status == 200 and complaint)):
         return error_from_http(status, headers, body, now=now)
     if _is_quota(meant, words):
         return _quota(said, now)

@@ -154,6 +154,8 @@ def _turn(messages: list[_Message]) -> Iterator[_Message]:
 
 def _as_text(result: _Message, shown: list[Json]) -> _Message:
     """A result as the string it must be; what is no text is added to `shown`, for the person's side to show."""
+    if bytes(result.head.content) == b"null":
+        return _with(result, content="")
     if isinstance(result.raw, dict) or not result.has_parts:
         return result
     parts = jsonx.decode(bytes(result.head.content))

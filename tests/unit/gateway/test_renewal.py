@@ -22,6 +22,7 @@ from tests.support.virtual_time import run_in_virtual_time
 
 EXPIRED = FakeReply(b'{"error":{"message":"token expired"}}', status=401)
 BANNED = FakeReply(b'{"error":{"message":"account disabled"}}', status=403)
+BROKEN = FakeReply(b"{}", status=503)
 GOOD = FakeReply(whole())
 
 
@@ -119,6 +120,18 @@ async def test_an_ending_bearer_that_cannot_be_renewed_is_used_as_long_as_it_wor
 
     assert await it.body() == whole()
     assert keys_sent(it) == ["Bearer ending"]
+
+
+async def test_nobody_waits_for_a_renewal_while_another_account_is_fresh_and_free() -> None:
+    renewal = FakeRenewals("newer", "newest")
+    it = renewing(GOOD, BROKEN, GOOD, renewal=renewal, count=2)
+    it.pool.renew(replace(it.pool.standings()[0].account, api_key=Secret("ending"), fresh_until=0.0))
+
+    assert await it.body() == whole()
+    assert ([account for account, _ in it.endings], renewal.asked) == (["label 1"], [])
+    assert await it.body() == whole()
+    assert [account for account, _ in it.endings] == ["label 1", "label 0"], "the one that failed is no better"
+    assert keys_sent(it)[-1] == "Bearer newer"
 
 
 async def test_a_fresh_bearer_waits_for_nobody() -> None:

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 
 from iflow_cli_proxy.core.errors import (
+    ConfigError,
     ConnectionLost,
     CredentialError,
     GatewayError,
     LoginRequired,
     Overloaded,
     StateError,
+    TimedOut,
     Unreachable,
 )
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount, Tokens
 from iflow_cli_proxy.providers.signin import OAuthAnswer, OAuthClient, Profile, SignIn
+from iflow_cli_proxy.signin import timing
 from iflow_cli_proxy.signin.refresh import Keeping, Refresher
 from iflow_cli_proxy.signin.timing import lacks_profile
 from iflow_cli_proxy.transport.base import UpstreamRequest
@@ -69,18 +72,24 @@ class Scene:
         self.place = FakePlace(saved_account(tokens=tokens, api_key=api_key, **changes))
         self.transport = FakeTransport(*answers)
         self.sign_in = SignIn(provider="iflow", client=CLIENT, profiles=KeyPage() if has_profile else None)
+        self.settings_error: GatewayError | None = None
         self.told: list[SavedAccount] = []
         self.refresher = self.another()
 
     def another(self) -> Refresher:
         """As another process would have it."""
         return Refresher(
-            lambda name: Keeping(self.place, self.sign_in, self.transport) if name == "one" else None,
+            self.keeping,
             clock=self.clock,
             chance=lambda: 0.5,
             entropy=counting_entropy(),
             on_change=self.told.append,
         )
+
+    def keeping(self, account_id: str) -> Keeping | None:
+        if self.settings_error is not None:
+            raise self.settings_error
+        return Keeping(self.place, self.sign_in, self.transport) if account_id == "one" else None
 
     @property
     def saved(self) -> SavedAccount:
@@ -285,7 +294,8 @@ async def test_a_dead_refresh_token_is_noted_and_nothing_is_taken_away(caplog: p
     assert scene.calls == 1
 
 
-async def test_r12_a_refused_refresh_token_that_somebody_else_rotated_is_no_failure() -> None:
+@pytest.mark.parametrize("answer", [DEAD, BUSY, TimedOut("total", 20.0), FakeReply(b"<html>")])
+async def test_r12_what_somebody_else_rotated_meanwhile_is_no_failure_and_stays(answer: Answer) -> None:
     class Beside(FakePlace):
         """Another program, without our lock, writes between the two readings."""
 
@@ -295,7 +305,7 @@ async def test_r12_a_refused_refresh_token_that_somebody_else_rotated_is_no_fail
             self.account = saved_account(tokens=tokens, api_key=Secret())
             return found
 
-    scene = Scene(DEAD)
+    scene = Scene(answer)
     scene.place = Beside(scene.saved)
 
     assert (await scene.refresh()).bearer == Secret("at-their")
@@ -412,6 +422,21 @@ async def test_an_access_token_that_gets_no_key_any_more_is_refreshed() -> None:
     assert answer.tokens.access_token == Secret("at-2")
 
 
+async def test_a_key_that_no_refresh_brings_is_asked_for_ever_more_rarely() -> None:
+    refused = FakeReply(b"", status=401)
+    later = (answer for number in range(1, 6) for answer in (refused, good(number), refused))
+    scene = Scene(good(0), refused, *later, has_profile=True)
+
+    waits = []
+    for _ in range(6):
+        answer = await scene.refresh()
+        wait_s = timing.rest_s(answer, scene.sign_in.policy, now=scene.clock.now())
+        waits.append(wait_s)
+        scene.clock.advance(wait_s * 1.1 + 1)
+
+    assert waits == [30, 60, 120, 240, 300, 300]
+
+
 # --- the disk -----------------------------------------------------------------------------------------------------
 
 
@@ -442,6 +467,36 @@ async def test_f51_tokens_that_cannot_be_saved_go_on_in_memory_and_are_saved_lat
     scene.clock.advance(61)
     await scene.refresher.save_unsaved()
     assert not scene.refresher.unsaved
+    assert scene.saved.bearer == Secret("at-1")
+
+
+async def test_f51_what_only_memory_holds_is_saved_before_the_end_if_the_disk_takes_it_again() -> None:
+    scene = Scene(good(1))
+    scene.place.write_error = FULL
+    await scene.refresh()
+
+    await scene.refresher.aclose()
+    assert scene.refresher.unsaved
+    scene.place.write_error = None
+    await scene.refresher.aclose()
+
+    assert scene.saved.bearer == Secret("at-1")
+
+
+async def test_f51_settings_without_the_provider_do_not_lose_what_memory_holds() -> None:
+    scene = Scene(good(1))
+    scene.place.write_error = FULL
+    await scene.refresh()
+    scene.place.write_error = None
+    scene.settings_error = ConfigError("There is no such provider.")
+
+    scene.clock.advance(31)
+    await scene.refresher.save_unsaved()
+    assert scene.refresher.unsaved["one"].message == "There is no such provider."
+    scene.settings_error = None
+    scene.clock.advance(61)
+    await scene.refresher.save_unsaved()
+
     assert scene.saved.bearer == Secret("at-1")
 
 

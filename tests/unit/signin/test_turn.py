@@ -104,6 +104,19 @@ def test_places_without_notes_are_remembered_here() -> None:
     mine.check(seen_in_place, POLICY, SEEN)
 
 
+def test_the_pause_grows_too_where_a_place_keeps_no_notes() -> None:
+    clock = FakeClock()
+    mine = turns(clock)
+    waits = []
+    for _ in range(5):
+        mine.failed(account(clock, refresh_failures=1), POLICY, Overloaded("Busy."), is_over=False)
+        with pytest.raises(Overloaded) as caught:
+            mine.check(account(clock), POLICY, SEEN)
+        waits.append(caught.value.retry_after_s)
+
+    assert waits == pytest.approx([30, 60, 120, 240, 300])
+
+
 def test_what_is_remembered_of_dead_tokens_ends_with_them() -> None:
     clock = FakeClock()
     mine = turns(clock)
@@ -113,6 +126,19 @@ def test_what_is_remembered_of_dead_tokens_ends_with_them() -> None:
     with pytest.raises(LoginRequired, match="Gone"):
         mine.check(account(clock), POLICY, SEEN)
     mine.check(account(clock, 2), POLICY, SEEN)
+
+
+def test_a_place_without_notes_does_not_hide_that_a_sign_in_is_over() -> None:
+    clock = FakeClock()
+    mine = turns(clock)
+    mine.failed(account(clock, refresh_failures=1), POLICY, LoginRequired("Gone."), is_over=True)
+
+    told = mine.told(account(clock))
+    assert (told.state, told.last_error) == (AccountState.NEEDS_LOGIN, "Gone.")
+    for other in (account(clock, 2), account(clock, state=AccountState.DISABLED), saved_account(id="another")):
+        assert mine.told(other) == other
+    mine.succeeded(account(clock), POLICY)
+    assert mine.told(account(clock)) == account(clock)
 
 
 def test_a_refused_bearer_is_refreshed_once_before_its_time_and_not_again_within_the_interval() -> None:

@@ -32,6 +32,16 @@ def test_exceptions_of_aiohttp_find_their_place_in_the_tree(error: Exception, ki
     assert "secret" not in f"{fault.message} {fault.detail} {fault.hint}"
 
 
+@pytest.mark.parametrize(
+    "url", ["http://[/v1", "http://127.0.0.1:99999/v1", "http://h:9\r\nX: y/v1", "//h/v1", "file:///etc"]
+)
+async def test_an_address_that_is_none_is_a_setting_to_correct(url: str) -> None:
+    transport = PlainTransport(TransportOptions(kind="plain"))
+    with pytest.raises(ConfigError, match="base URL"):
+        await transport.send(UpstreamRequest(url=url, headers={}, body=b"{}"))
+    await transport.aclose()
+
+
 async def test_one_session_serves_every_request() -> None:
     transport = PlainTransport(TransportOptions(proxy="http://p:1"))
     proxy = transport._choose_proxy("http://a/")

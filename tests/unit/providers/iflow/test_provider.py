@@ -9,7 +9,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers.base import Call, Provider
 from iflow_cli_proxy.providers.iflow.catalog import load_catalog
-from iflow_cli_proxy.providers.iflow.provider import IflowProvider
+from iflow_cli_proxy.providers.iflow.provider import IflowProvider, is_vendors
 from iflow_cli_proxy.providers.iflow.signature import sign
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
 from tests.support.entropy import counting_entropy
@@ -154,3 +154,9 @@ def test_before_the_end_and_for_relays_there_is_no_talk_of_it() -> None:
 def test_every_spelling_of_the_vendors_address_is_the_vendors(url: str) -> None:
     assert provider(FakeClock(SUNSET_AT + 1), base_url=url).hint_when_gone
     assert not provider(FakeClock(SUNSET_AT + 1), base_url="https://notiflow.cn/v1").hint_when_gone
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://[::1", "http://]"])
+def test_an_address_that_is_none_is_nobodys_and_stops_nothing(url: str) -> None:
+    assert not is_vendors(url)
+    assert provider(base_url=url).hint_when_gone == ""

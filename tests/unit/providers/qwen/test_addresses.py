@@ -23,7 +23,15 @@ def test_a_resource_url_becomes_a_base_url(given: str, meant: str) -> None:
     assert normalized(given) == meant
 
 
-@pytest.mark.parametrize("given", ["portal.qwen.ai", "HTTPS://Portal.Qwen.AI/v1", "dashscope-intl.aliyuncs.com/x/v1"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "portal.qwen.ai",
+        "HTTPS://Portal.Qwen.AI/v1",
+        "dashscope-intl.aliyuncs.com/x/v1",
+        "coding-intl.dashscope.aliyuncs.com/v1",
+    ],
+)
 def test_the_vendors_hosts_are_trusted(given: str) -> None:
     assert base_url_of(given) == normalized(given)
 
@@ -36,6 +44,8 @@ def test_the_vendors_hosts_are_trusted(given: str) -> None:
         "http://portal.qwen.ai",
         "portal.qwen.ai.evil.com",
         "evilqwen.ai",
+        "my-bucket.oss-cn-hangzhou.aliyuncs.com",
+        "evildashscope.aliyuncs.com",
         "https://portal.qwen.ai@evil.com",
         "https://evil.com/portal.qwen.ai",
         "https://evil.com?x=.qwen.ai",

@@ -36,7 +36,7 @@ STATUSES: list[tuple[int, Any, type[GatewayError]]] = [
     (401, said("access denied: quota exceeded"), errors.QuotaExhausted),
     # credentials
     (401, None, errors.Expired),
-    (403, None, errors.Expired),
+    (403, None, errors.Revoked),  # the page of a firewall
     (401, said("invalid access token or token expired"), errors.Expired),
     (403, said("Access denied"), errors.Expired),
     (400, said("Incorrect API key provided."), errors.Expired),

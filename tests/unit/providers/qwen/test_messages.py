@@ -131,6 +131,11 @@ def test_images_of_results_are_shown_behind_all_results() -> None:
     assert sent == [calls("a", "b"), result("a", "1\n2"), result("b", ""), user([IMAGE, IMAGE]), user("so?")]
 
 
+def test_a_result_that_says_nothing_is_an_empty_text() -> None:
+    silent = {"role": "tool", "tool_call_id": "b"}
+    assert talk(calls("a", "b"), result("a", None), silent) == [calls("a", "b"), result("a", ""), result("b", "")]
+
+
 def test_the_same_id_twice_takes_one_result_each() -> None:
     assert talk(calls("a", "a"), result("a", "1"), result("a", "2")) == [
         calls("a", "a"),

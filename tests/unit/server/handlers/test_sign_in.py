@@ -122,7 +122,13 @@ async def test_a_server_that_refuses_is_told_in_the_seeds_shape(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}, {"Origin": ""}],
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Origin": ""},
+        {"Origin": "http://["},
+    ],
 )
 @pytest.mark.parametrize("path", ["/auth/initiate", "/auth/poll"])
 async def test_i27_a_page_of_another_origin_puts_no_account_into_the_pool(
