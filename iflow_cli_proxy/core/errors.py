@@ -285,7 +285,11 @@ class Expired(CredentialError):
 
 
 class Revoked(CredentialError):
-    """Blocked or withdrawn by the vendor."""
+    """The vendor forbids this account what was asked for; it may still do other things."""
+
+
+class Blocked(Revoked):
+    """The vendor has blocked the account as a whole."""
 
 
 class LoginRequired(CredentialError):

@@ -1,4 +1,4 @@
-"""Instants in all the shapes other programs write them: seconds, milliseconds, digits, dates.
+"""Instants in all the shapes programs write them (seconds, milliseconds, digits, dates) and in the one we write.
 
 Pure: the local zone of this machine is the only thing looked up, for dates that name none.
 """
@@ -15,6 +15,7 @@ from iflow_cli_proxy.core.jsonx import Json
 _MILLISECONDS_FROM: Final = 1e11
 """A smaller number counts seconds: as milliseconds it would be before March 1973."""
 _LATEST: Final = 1e11
+_END_OF_CALENDAR: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 _DIGITS: Final = re.compile(r"\d{1,16}(?:\.\d{1,9})?")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.{0,25}")
 
@@ -35,9 +36,18 @@ def instant(value: Json, zone: tzinfo | None = None) -> float | None:
     return seconds if 0 < seconds < _LATEST else None
 
 
-def rfc3339(seconds: float) -> str:
-    """`2026-04-16T16:00:00Z`, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def rfc3339(seconds: float, *, is_exact: bool = False) -> str:
+    """`2026-04-16T16:00:00Z`, to the second or, exact, to the microsecond.
+
+    What no calendar holds becomes the nearest moment that one does.
+    """
+    moment = datetime.fromtimestamp(min(max(seconds, 0.0), _END_OF_CALENDAR), UTC)
+    return (moment if is_exact else moment.replace(microsecond=0)).isoformat().replace("+00:00", "Z")
+
+
+def epoch(moment: datetime) -> float:
+    """Epoch seconds; a moment without a zone is taken for UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _from_date(text: str, zone: tzinfo | None) -> float | None:

@@ -168,7 +168,7 @@ def _credential(status: int, complaint: Complaint, said: str) -> GatewayError:
     if status == 403 and _FILTERED.search(words):
         return errors.ContentFiltered(said or "The upstream's content filter refused the request.", status=400)
     if _BLOCKED.search(words):
-        return errors.Revoked("The upstream has blocked this account.", detail=said, code="account_blocked")
+        return errors.Blocked("The upstream has blocked this account.", detail=said)
     if _EXPIRED.search(words) and "invalid" not in words:
         return errors.Expired("The account's key or token has expired.", detail=said)
     if status == 403:

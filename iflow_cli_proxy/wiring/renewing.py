@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 from typing import Final
 
-from iflow_cli_proxy.core.errors import CredentialError, GatewayError, Overloaded, Revoked
+from iflow_cli_proxy.core.errors import Blocked, CredentialError, GatewayError, Overloaded, Revoked
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
@@ -21,7 +21,6 @@ from iflow_cli_proxy.wiring.accounts import Accounts
 from iflow_cli_proxy.wiring.known import KnownAccount
 
 _LOG: Final = logging.getLogger("iflow2api.accounts")
-_BLOCKED: Final = "account_blocked"
 _REST_S: Final = 30.0
 """How long an account rests whose bearer was refused while nobody could renew it."""
 _LONGEST_REST_S: Final = 300.0
@@ -85,7 +84,7 @@ class PoolRenewal:
         return newer
 
     def note_refused(self, account: Account, error: GatewayError) -> bool:
-        if isinstance(error, Revoked) and error.code != _BLOCKED:
+        if isinstance(error, Revoked) and not isinstance(error, Blocked):
             return False  # it was forbidden one thing, which says nothing about the next
         known = self._accounts.last(account.id)
         if known is None or known.place is None:

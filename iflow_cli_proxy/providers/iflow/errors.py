@@ -96,7 +96,7 @@ def _expired(said: str) -> GatewayError:
 
 
 def _blocked(said: str) -> GatewayError:
-    return errors.Revoked("The account is blocked by iFlow.", detail=said, code="account_blocked")
+    return errors.Blocked("The account is blocked by iFlow.", detail=said, code="account_blocked")
 
 
 def _bad_key(said: str) -> GatewayError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import CredentialError, Revoked, StateError
+from iflow_cli_proxy.core.errors import Blocked, CredentialError, Revoked, StateError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
@@ -210,7 +210,7 @@ def test_who_is_forbidden_one_thing_stays_and_who_is_blocked_goes(tmp_path: Path
     keep(tmp_path, qwen_account())
     it = bench(tmp_path)
     assert not it.renewal.note_refused(it.account, Revoked("Not this model."))
-    assert it.renewal.note_refused(it.account, Revoked("Blocked.", code="account_blocked"))
+    assert it.renewal.note_refused(it.account, Blocked("Blocked."))
     assert it.keys == []
 
 
