@@ -20,6 +20,7 @@ from rich.text import Text
 
 from iflow_cli_proxy.cli.output import ExitCode, ask, console, print_json, print_table, printable, say
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.signing.terminal import ends_tidily, interruptible
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.doctor.finding import Diagnosis, Finding, Status
 from iflow_cli_proxy.doctor.machine import Machine
@@ -53,7 +54,8 @@ async def run_doctor(plan: Plan) -> ExitCode:
     machine = machine_of(plan.session)  # before a spinner stands in for standard output
     screen = console(stderr=True)
     is_watched = screen.is_terminal and not plan.as_json and plan.is_online
-    with screen.status("Looking…") if is_watched else nullcontext() as spinner:
+    # With --fix it may be refreshing: what has begun comes to its end also after Ctrl-C.
+    with ends_tidily(), screen.status("Looking…") if is_watched else nullcontext() as spinner:
         diagnosis = await examine(
             machine,
             wish,
@@ -148,7 +150,8 @@ _PLURALS: Final = {Status.GONE: "gone", Status.FAILURE: "failures", Status.WARNI
 
 
 def _ask(question: str) -> str:
-    return ask(question.strip(" :"), is_secret=True)
+    with interruptible():
+        return ask(question.strip(" :"), is_secret=True)
 
 
 def _show_progress(spinner: Spinner | None, text: str) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.doctor.finding import Finding, Group, Repair, Status
-from iflow_cli_proxy.doctor.wording import name_of, span
+from iflow_cli_proxy.doctor.wording import name_of
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding as Discovered
 from iflow_cli_proxy.providers.signin import RefreshPolicy

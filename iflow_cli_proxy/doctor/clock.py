@@ -11,8 +11,8 @@ from functools import partial
 from typing import Final
 
 from iflow_cli_proxy.core.instants import rfc3339
+from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.doctor.finding import Finding, Group, Status
-from iflow_cli_proxy.doctor.wording import span
 
 _EARLIEST: Final = 1_767_225_600.0
 """2026-01-01: this program is younger."""

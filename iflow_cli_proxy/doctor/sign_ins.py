@@ -16,10 +16,11 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.jsonx import JsonError
 from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.doctor.finding import Finding, Group, Repair, Status, blocking
 from iflow_cli_proxy.doctor.machine import Machine
 from iflow_cli_proxy.doctor.modes import entry_at, judge
-from iflow_cli_proxy.doctor.wording import shown, span
+from iflow_cli_proxy.doctor.wording import shown
 from iflow_cli_proxy.providers.discovery import Discovery
 from iflow_cli_proxy.providers.iflow import credentials as iflow
 from iflow_cli_proxy.providers.iflow.live import ACCOUNTS, OAUTH

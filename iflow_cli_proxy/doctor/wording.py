@@ -1,23 +1,11 @@
-"""How a doctor puts things: lengths of time, modes and paths as people write them."""
+"""How a doctor puts things: names, modes and paths as people write them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.pool.saved import SavedAccount
-
-_UNITS: Final = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
-
-
-def span(seconds: float) -> str:
-    """`3 h`, `12 min`; the sign does not count."""
-    length = abs(seconds)
-    for size, unit in _UNITS:
-        if length >= size * (2 if unit == "d" else 1):
-            return f"{int(length // size)} {unit}"
-    return "0 s"
 
 
 def name_of(account: SavedAccount) -> str:

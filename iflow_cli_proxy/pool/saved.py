@@ -74,7 +74,8 @@ class SavedAccount:
     """One line for people, without secrets; empty after a success."""
     last_error_at: float | None = None
     failing_since: float | None = None
-    """Since when every refresh failed for reasons that may pass; None when the last one went well."""
+    """Since when every refresh failed for reasons that may pass; None when the last one went well, or when the server
+    refused for good."""
     refresh_failures: int = 0
     """How many in a row."""
     state: AccountState = AccountState.OK

@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from iflow_cli_proxy.config.schema import OAuthSettings, ProviderSettings
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.ids import Entropy
-from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import oauth_table
 from iflow_cli_proxy.providers.base import Provider
+from iflow_cli_proxy.providers.configured import configured
 from iflow_cli_proxy.providers.discovery import Discovery, Finding, Lister, Reader
 from iflow_cli_proxy.providers.iflow import credentials as iflow_credentials
 from iflow_cli_proxy.providers.iflow import oauth as iflow_oauth
@@ -132,35 +133,36 @@ def _kind(name: str, settings: ProviderSettings) -> Kind:
     return PROVIDERS[kind]
 
 
+# --- building -----------------------------------------------------------------------------------------------------
+
+
 def _build_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
     catalog = load_iflow_catalog(around.model_files.get(IFLOW, ""))
-    _add_named(catalog, settings)
     return IflowProvider(
-        name,
-        catalog,
-        clock=around.clock,
-        entropy=around.entropy,
-        base_url=settings.base_url,
-        header_set=settings.header_set,
-        extra_headers=settings.extra_headers,
-        default_thinking=around.thinking,
+        name, _with_named(catalog, settings), header_set=settings.header_set, **_for_vendor(settings, around)
     )
 
 
 def _build_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
     catalog = load_qwen_catalog(around.model_files.get(QWEN, ""))
-    _add_named(catalog, settings)
     return QwenProvider(
         name,
-        catalog,
-        clock=around.clock,
-        entropy=around.entropy,
-        base_url=settings.base_url,
+        _with_named(catalog, settings),
         platform=around.platform,
         machine=around.machine,
-        extra_headers=settings.extra_headers,
-        default_thinking=around.thinking,
+        **_for_vendor(settings, around),
     )
+
+
+def _for_vendor(settings: ProviderSettings, around: Surroundings) -> dict[str, Any]:
+    """What a vendor's provider is built with, whichever vendor it is."""
+    return {
+        "clock": around.clock,
+        "entropy": around.entropy,
+        "base_url": settings.base_url,
+        "extra_headers": settings.extra_headers,
+        "default_thinking": around.thinking,
+    }
 
 
 def _build_openai_compatible(name: str, settings: ProviderSettings, around: Surroundings) -> Provider:
@@ -172,41 +174,53 @@ def _build_openai_compatible(name: str, settings: ProviderSettings, around: Surr
             param=f"providers.{name}.base_url",
             hint=f'write base_url = "https://..." under [providers.{name}]',
         )
-    catalog = Catalog()
-    _add_named(catalog, settings)
+    catalog = _with_named(Catalog(), settings)
     return OpenAICompatible(
         name, base_url, catalog, clock=around.clock, preset=preset, extra_headers=settings.extra_headers
     )
 
 
-def _add_named(catalog: Catalog, settings: ProviderSettings) -> None:
-    """The models a table names, without touching what is known about them already."""
+def _with_named(catalog: Catalog, settings: ProviderSettings) -> Catalog:
+    """And the models a table names, without touching what is known about them already."""
     catalog.merge_remote(Model(id=model) for model in settings.models)
+    return catalog
+
+
+# --- finding ------------------------------------------------------------------------------------------------------
 
 
 def _find_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
-    configured = _configured(name, settings, Preset(), around.environ)
-    if configured.accounts:
-        return configured
-    found = iflow_credentials.discover(
-        around.environ, around.home, around.read, provider=name, platform=around.platform
+    discover = partial(
+        iflow_credentials.discover, around.environ, around.home, around.read, provider=name, platform=around.platform
     )
-    return Discovery(
-        accounts=tuple(_limited(account, settings) for account in found.accounts),
-        spare=tuple(_limited(account, settings) for account in found.spare),
-        live=found.live,
-        findings=(*configured.findings, *found.findings),
-    )
+    found = configured(name, settings, Preset(), around.environ, default_concurrency=1)
+    return _find_vendors(found, settings, discover)
 
 
 def _find_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
-    configured = _configured(name, settings, _QWEN_KEY, around.environ)
-    if configured.accounts:
-        return configured
-    found = qwen_credentials.discover(
-        around.environ, around.home, around.read, around.list_names, provider=name, configured=settings.base_url
+    discover = partial(
+        qwen_credentials.discover,
+        around.environ,
+        around.home,
+        around.read,
+        around.list_names,
+        provider=name,
+        configured=settings.base_url,
     )
-    return replace(found, findings=(*configured.findings, *found.findings))
+    return _find_vendors(configured(name, settings, _QWEN_KEY, around.environ), settings, discover)
+
+
+def _find_vendors(found: Discovery, settings: ProviderSettings, discover: Callable[[], Discovery]) -> Discovery:
+    """`found` is what the settings hold; only where that is nothing the vendor's own program is asked."""
+    if found.accounts:
+        return found
+    vendors = discover()
+    return replace(
+        vendors,
+        accounts=tuple(_limited(account, settings) for account in vendors.accounts),
+        spare=tuple(_limited(account, settings) for account in vendors.spare),
+        findings=(*found.findings, *vendors.findings),
+    )
 
 
 def _limited(account: Account, settings: ProviderSettings) -> Account:
@@ -216,7 +230,7 @@ def _limited(account: Account, settings: ProviderSettings) -> Account:
 def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surroundings) -> Discovery:
     kind = kind_of(name, settings)
     preset = presets().get(kind, Preset())
-    found = _configured(name, settings, preset, around.environ)
+    found = configured(name, settings, preset, around.environ)
     needs_key = kind in presets() and not preset.is_local and not settings.base_url
     if found.accounts:
         return found
@@ -231,44 +245,24 @@ def _find_openai_compatible(name: str, settings: ProviderSettings, around: Surro
     return Discovery(accounts=(keyless,), findings=found.findings)
 
 
-def _sign_in_to_iflow(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
-    return iflow_oauth.sign_in(name, settings, around.environ, now=around.clock.now())
-
-
-def _sign_in_to_qwen(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
-    return qwen_oauth.sign_in(name, settings, around.environ, now=around.clock.now())
-
-
-def _sign_in_by_table(name: str, settings: ProviderSettings, around: Surroundings) -> SignIn:
-    return oauth_table.sign_in(name, settings, around.environ)
-
-
-def _configured(name: str, settings: ProviderSettings, preset: Preset, environ: Mapping[str, str]) -> Discovery:
-    """The account whose key stands in the table or in the variables it or its preset names."""
-    variables = (settings.api_key_env,) if settings.api_key_env else preset.key_variables
-    variable = next((name for name in variables if environ.get(name, "").strip()), "")
-    key, origin = settings.api_key.reveal().strip(), f"providers.{name}.api_key"
-    if not key and variable:
-        key, origin = environ[variable].strip(), variable
-    if not key:
-        unset = f"is not set, so {name} is called without a key"
-        missing = (Finding(where=settings.api_key_env, problem=unset),) if settings.api_key_env else ()
-        return Discovery(findings=missing)
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        return Discovery(findings=(Finding(where=origin, problem="holds characters that no key has"),))
-    concurrency = settings.concurrency or (1 if kind_of(name, settings) == IFLOW else 0)
-    account = Account(
-        id=name, provider=name, label=name, api_key=Secret(key), concurrency=concurrency, origin=origin
-    )  # fmt: skip
-    return Discovery(accounts=(account,))
-
+# --- the registry -------------------------------------------------------------------------------------------------
 
 PROVIDERS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        IFLOW: Kind(build=_build_iflow, find_accounts=_find_iflow, sign_in=_sign_in_to_iflow),
-        QWEN: Kind(build=_build_qwen, find_accounts=_find_qwen, sign_in=_sign_in_to_qwen),
+        IFLOW: Kind(
+            build=_build_iflow,
+            find_accounts=_find_iflow,
+            sign_in=lambda name, of, around: iflow_oauth.sign_in(name, of, around.environ, now=around.clock.now()),
+        ),
+        QWEN: Kind(
+            build=_build_qwen,
+            find_accounts=_find_qwen,
+            sign_in=lambda name, of, around: qwen_oauth.sign_in(name, of, around.environ, now=around.clock.now()),
+        ),
         OPENAI_COMPATIBLE: Kind(
-            build=_build_openai_compatible, find_accounts=_find_openai_compatible, sign_in=_sign_in_by_table
+            build=_build_openai_compatible,
+            find_accounts=_find_openai_compatible,
+            sign_in=lambda name, of, around: oauth_table.sign_in(name, of, around.environ),
         ),
     }
 )

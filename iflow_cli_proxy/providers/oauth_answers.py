@@ -29,7 +29,7 @@ _DEVICE_LIFE_S: Final = 900.0
 _LONGEST_DEVICE_LIFE_S: Final = 3600.0
 _INTERVAL_S: Final = 5.0
 _SHORTEST_INTERVAL_S: Final = 2.0
-_LONGEST_INTERVAL_S: Final = 60.0
+LONGEST_INTERVAL_S: Final = 60.0
 _POLL_REST_S: Final = 10.0
 """After "too many" between two polls, where minutes would outlast the code."""
 _NUMBER: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,10})?", re.ASCII)
@@ -48,7 +48,7 @@ def read_tokens(client: OAuthClient, answer: OAuthAnswer, *, now: float, old: To
     access = usable_token(body.get("access_token")) if body is not None and is_good(answer, body) else ""
     if body is None or not access:
         known = (old.access_token, old.refresh_token) if old else ()
-        raise refusal(client, answer, body, lacks="access token", now=now, secrets=known)
+        raise refusal(client, answer, body, lacks="access token", now=now, is_signed_in=old is not None, secrets=known)
     kept = old or Tokens(access_token=Secret(), scope=client.scope)
     life_s = _number(body.get("expires_in"))
     return Tokens(
@@ -161,7 +161,7 @@ def _interval_s(value: Any) -> float:
     interval_s = _number(value)
     if interval_s is None:
         return _INTERVAL_S
-    return min(max(interval_s, _SHORTEST_INTERVAL_S), _LONGEST_INTERVAL_S)
+    return min(max(interval_s, _SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
 
 
 def _number(value: Any) -> float | None:

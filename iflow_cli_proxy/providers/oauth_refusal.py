@@ -26,7 +26,7 @@ REST_S: Final = 300.0
 """After "too many": a token endpoint wants more patience than an API does."""
 
 _OVER: Final[Mapping[str, str]] = {
-    "invalid_grant": "The sign-in server no longer accepts this code or refresh token.",
+    "invalid_grant": "The sign-in server did not accept this code.",
     "invalid_token": "The sign-in server does not accept this token.",
     "expired_token": "The code expired before it was confirmed.",
     "access_denied": "The sign-in was refused at the provider.",
@@ -35,6 +35,11 @@ _OVER: Final[Mapping[str, str]] = {
     "consent_required": "The provider wants a person to agree again.",
 }
 """Codes after which the same request never works again."""
+_OVER_LATER: Final[Mapping[str, str]] = {
+    **_OVER,
+    **dict.fromkeys(("invalid_grant", "invalid_token"), "The sign-in server no longer accepts this sign-in."),
+}
+"""The same where no code was shown, but the tokens of a sign-in that had been good."""
 _MISFIT: Final[Mapping[str, tuple[str, str]]] = {
     "invalid_client": ("The sign-in server does not know our client_id, or does not take its secret.", "client_id"),
     "unauthorized_client": ("The sign-in server does not let our client_id sign in this way.", "client_id"),
@@ -92,17 +97,19 @@ def refusal(
     lacks: str,
     now: float,
     rest_s: float = REST_S,
+    is_signed_in: bool = False,
     secrets: Iterable[Secret] = (),
 ) -> GatewayError:
     """The error for an answer without what was asked for, which `lacks` names ("access token").
 
-    `rest_s` is the least wait after "too many"; `secrets` are never repeated even if the server does.
+    `rest_s` is the least wait after "too many"; `is_signed_in` says that tokens were shown and not a code; `secrets`
+    are never repeated even if the server does.
     """
     said = _read(answer, body, secrets)
     wait_s = retry_after_s(answer.headers, now)
     if answer.status >= 500:
         return _overloaded(said, wait_s)
-    if for_good := _for_good(client, said):
+    if for_good := _for_good(client, said, _OVER_LATER if is_signed_in else _OVER):
         return for_good
     if 429 in (said.status, said.number) or _RATE.search(said.words):
         return RateLimited(
@@ -171,18 +178,18 @@ def _described(body: Mapping[str, Any]) -> str:
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-def _for_good(client: OAuthClient, said: _Said) -> GatewayError | None:
+def _for_good(client: OAuthClient, said: _Said, sentences: Mapping[str, str]) -> GatewayError | None:
     if said.word in _MISFIT:
         sentence, leaf = _MISFIT[said.word]
         setting = f"providers.{client.provider or 'NAME'}.oauth.{leaf}"
         return LoginRequired(
             said.appended_to(sentence), hint=f"check {setting}", param=setting, code=said.word, status=said.status
         )
-    is_over = said.word in _OVER or _OVER_IN_TEXT.search(said.words) is not None
+    is_over = said.word in sentences or _OVER_IN_TEXT.search(said.words) is not None
     if not is_over:
         return None
-    code = said.word if said.word in _OVER else "invalid_grant"
-    return LoginRequired(said.appended_to(_OVER[code]), hint=_sign_in(client), code=code, status=said.status)
+    code = said.word if said.word in sentences else "invalid_grant"
+    return LoginRequired(said.appended_to(sentences[code]), hint=_sign_in(client), code=code, status=said.status)
 
 
 def _overloaded(said: _Said, wait_s: float | None) -> Overloaded:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.pool.saved import Tokens
+from iflow_cli_proxy.pool.saved import SavedAccount, Tokens
 from iflow_cli_proxy.transport.base import UpstreamRequest
+
+_ASSUMED_LIFE_S: Final = 3600.0
+"""Of a token whose server says nothing: the usual one of OAuth servers."""
 
 
 class Method(StrEnum):
@@ -169,3 +172,10 @@ class SignIn:
         if self.takes_api_key:
             offered += [Method.API_KEY]
         return tuple(offered)
+
+
+def token_ends_at(account: SavedAccount) -> float | None:
+    """When the access token ends, by its server or else by what is usual; None when that may be any moment."""
+    if account.tokens is not None and account.tokens.expires_at is not None:
+        return account.tokens.expires_at
+    return None if account.refreshed_at is None else account.refreshed_at + _ASSUMED_LIFE_S

@@ -40,9 +40,9 @@ async def new_tokens(
     return await _ask_once(client, transport, old, left_s, clock=clock, entropy=entropy)
 
 
-async def profile_of(profiles: Profiles, transport: Transport, tokens: Tokens) -> Profile:
+async def profile_of(provider: str, profiles: Profiles, transport: Transport, tokens: Tokens) -> Profile:
     """Raises GatewayError."""
-    return profiles.read(await call(transport, profiles.request(tokens), limit_s=PROFILE_LIMIT_S))
+    return profiles.read(await call(transport, profiles.request(tokens), provider=provider, limit_s=PROFILE_LIMIT_S))
 
 
 async def _ask_once(
@@ -50,5 +50,5 @@ async def _ask_once(
 ) -> Tokens:
     request_id = uuid4(entropy) if client.names_requests else ""
     request = oauth.refresh_request(client, refresh_token=old.refresh_token, request_id=request_id)
-    answer = await call(transport, request, limit_s=limit_s)
+    answer = await call(transport, request, provider=client.provider, limit_s=limit_s)
     return oauth.read_tokens(client, answer, now=clock.now(), old=old)

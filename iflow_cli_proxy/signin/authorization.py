@@ -65,10 +65,10 @@ class CodeFlow:
         """Tried again only while nothing has been sent: a code counts once."""
         for pause_s in _PAUSES_S:
             try:
-                return await call(self._transport, request)
+                return await call(self._transport, request, provider=self._sign_in.provider)
             except Unreachable:
                 await self._sleep(pause_s)
-        return await call(self._transport, request)
+        return await call(self._transport, request, provider=self._sign_in.provider)
 
 
 def _client_of(sign_in: SignIn) -> OAuthClient:

@@ -23,13 +23,13 @@ from iflow_cli_proxy.core.ids import Entropy, uuid4
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import Tokens
 from iflow_cli_proxy.providers import oauth, pkce
+from iflow_cli_proxy.providers.oauth_answers import LONGEST_INTERVAL_S
 from iflow_cli_proxy.providers.signin import DeviceGrant, OAuthAnswer, OAuthClient, SignIn, Waiting
 from iflow_cli_proxy.signin.calling import LIMIT_S, call
 from iflow_cli_proxy.signin.signed_in import SignedIn, Sleep, complete
 from iflow_cli_proxy.transport.base import Transport, UpstreamRequest
 
 _SLOWER_S: Final = 5.0
-_LONGEST_INTERVAL_S: Final = 60.0
 _SHORTEST_INTERVAL_S: Final = 1.0
 _RATE_REST_S: Final = 10.0
 _RATE_RESTS: Final = 3
@@ -80,7 +80,7 @@ class DeviceFlow:
         """Ask for a code; its time runs from now. Raises GatewayError when the server gives none."""
         challenge = pkce.challenge(self.verifier) if self.verifier else ""
         request = oauth.device_request(self._client, challenge=challenge, request_id=self._request_id())
-        answer = await call(self._transport, request)
+        answer = await call(self._transport, request, provider=self._sign_in.provider)
         return self._started(oauth.read_device(self._client, answer, now=self._clock.now()))
 
     def resume(
@@ -113,10 +113,10 @@ class DeviceFlow:
             if isinstance(answer, Tokens):
                 return await complete(self._sign_in, self._transport, answer, sleep=self._sleep)
             if answer.is_slower:
-                self._interval_s = min(self._interval_s + _SLOWER_S, _LONGEST_INTERVAL_S)
+                self._interval_s = min(self._interval_s + _SLOWER_S, LONGEST_INTERVAL_S)
 
     def _started(self, grant: DeviceGrant) -> DeviceGrant:
-        self._interval_s = min(max(grant.interval_s, _SHORTEST_INTERVAL_S), _LONGEST_INTERVAL_S)
+        self._interval_s = min(max(grant.interval_s, _SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
         self._ends_at = self._clock.monotonic() + grant.expires_in_s
         self._polls_at = self._clock.monotonic() + self._interval_s
         return grant
@@ -147,7 +147,7 @@ class DeviceFlow:
                 raise
             self._rate_rests += 1
             self._failure = error
-            self._rest_s = min(max(error.retry_after_s or 0.0, _RATE_REST_S), _LONGEST_INTERVAL_S)
+            self._rest_s = min(max(error.retry_after_s or 0.0, _RATE_REST_S), LONGEST_INTERVAL_S)
             return Waiting()
         self._failure = None
         return found
@@ -155,7 +155,8 @@ class DeviceFlow:
     async def _sent(self, request: UpstreamRequest) -> OAuthAnswer | None:
         """The answer, or None after a failure that may pass."""
         try:
-            return await call(self._transport, request, limit_s=max(_LEAST_LIMIT_S, min(LIMIT_S, self.seconds_left)))
+            limit_s = max(_LEAST_LIMIT_S, min(LIMIT_S, self.seconds_left))
+            return await call(self._transport, request, provider=self._sign_in.provider, limit_s=limit_s)
         except TlsFailed:
             raise
         except UpstreamError as error:

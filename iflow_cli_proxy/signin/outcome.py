@@ -56,51 +56,48 @@ def renewed(account: SavedAccount, tokens: Tokens, *, now: float, awaits_profile
 
 def completed(account: SavedAccount, profile: Profile, *, now: float) -> SavedAccount:
     """With the key that belongs to its tokens. The label stays: people may have chosen it."""
+    is_refused = account.is_refused and profile.api_key == account.api_key
     return replace(
         account,
+        state=AccountState.OK if account.state is AccountState.NEEDS_LOGIN and not is_refused else account.state,
         api_key=profile.api_key,
         api_key_expires_at=None,  # of the old one; of this nobody has said
-        user_id=account.user_id or profile.user_id,
+        user_id=account.user_id or profile.user_id or profile.label,
         updated_at=now,
         failing_since=None,
         refresh_failures=0,
         last_error="",
         last_error_at=None,
-        is_refused=account.is_refused and profile.api_key == account.api_key,
+        is_refused=is_refused,
     )
 
 
 def failed(account: SavedAccount, error: GatewayError, policy: RefreshPolicy, *, now: float) -> SavedAccount:
-    """After a refresh that brought nothing."""
-    failures = account.refresh_failures + 1
+    """After a refresh that brought nothing.
+
+    An account that is given up for its many failures keeps `failing_since`, one that was refused does not: the former
+    may come back by itself (`timing.is_given_up`). Why a sign-in is needed is not forgotten over a later failure.
+    """
+    noted = replace(account, refresh_failures=account.refresh_failures + 1, last_error_at=now, updated_at=now)
+    message = told(error, account)
+    ended = AccountState.DISABLED if account.state is AccountState.DISABLED else AccountState.NEEDS_LOGIN
+    if is_permanent(error):
+        return replace(noted, state=ended, failing_since=None, last_error=message)
+    if account.state is AccountState.NEEDS_LOGIN:
+        return noted
     # A machine without a network learns nothing about its sign-in: the time that counts starts again.
     since = now if account.failing_since is None or isinstance(error, _NO_ANSWER) else account.failing_since
-    message = told(error, account)
-    if isinstance(error, Malformed) and failures >= _MALFORMED_IN_A_ROW:
+    noted = replace(noted, failing_since=since)
+    if isinstance(error, Malformed) and noted.refresh_failures >= _MALFORMED_IN_A_ROW:
         message = f"{message} The service may be gone."
-    ends = is_permanent(error)
-    if not ends and now - since >= policy.gives_up_after_s and failures >= _FEWEST_FAILURES:
-        ends = True
-        message = f"Every refresh failed for {_days(now - since)}. {message}"
-    return replace(
-        account,
-        state=AccountState.NEEDS_LOGIN if ends and account.state is not AccountState.DISABLED else account.state,
-        refresh_failures=failures,
-        failing_since=since,
-        last_error=message,
-        last_error_at=now,
-        updated_at=now,
-    )
+    if now - since < policy.gives_up_after_s or noted.refresh_failures < _FEWEST_FAILURES:
+        return replace(noted, last_error=message)
+    return replace(noted, state=ended, last_error=f"Every refresh failed for {_days(now - since)}. {message}")
 
 
 def is_permanent(error: GatewayError) -> bool:
     """Whether the same refresh token never works again. One that a setting is blamed for works when that is mended."""
     return isinstance(error, _PERMANENT) and error.param is None
-
-
-def is_over(noted: SavedAccount, error: GatewayError) -> bool:
-    """Whether an account that has just failed so is not to be refreshed again, wherever that can be noted."""
-    return is_permanent(error) or noted.state is AccountState.NEEDS_LOGIN
 
 
 def without_profile(account: SavedAccount, error: GatewayError, *, now: float) -> SavedAccount:
@@ -117,7 +114,7 @@ def without_profile(account: SavedAccount, error: GatewayError, *, now: float) -
 
 def told(error: GatewayError, account: SavedAccount) -> str:
     """What went wrong, as one line that may be kept and shown: none of this account's secrets is in it."""
-    text = error.message.replace("The upstream", "The sign-in server")
+    text = error.message
     secrets = [
         account.api_key,
         *((account.tokens.access_token, account.tokens.refresh_token) if account.tokens else ()),

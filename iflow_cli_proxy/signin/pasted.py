@@ -23,6 +23,8 @@ _ANSWER: Final = re.compile(r"(?:^|[?#&])(?:code|error)=")
 _ADDRESS: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|localhost\b|127\.0\.0\.1\b|www\.)", re.IGNORECASE)
 _NO_ANSWER: Final = re.compile(_ADDRESS.pattern + r"|(?:^|[?#&])state=", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"^(?:authorization\s*:\s*)?(?:bearer(?:\s+|$))?", re.IGNORECASE)
+_BARE_CODE: Final = re.compile(r"[A-Za-z0-9._~+/=:!*$|-]{8,}")
+"""By itself, a word that nothing marks as a code must look like one: what is redeemed in vain ends the sign-in."""
 _WHAT_TO_PASTE: Final = "paste the whole address from the browser's address bar, or the code the page shows"
 
 
@@ -48,7 +50,12 @@ def code_from(text: str, *, state: str) -> str:
         )
     if _SPACE.search(words):
         raise InvalidRequest("This is neither an address nor a code: it has blanks in it.", hint=_WHAT_TO_PASTE)
-    return checked_code(unquote(words))
+    code = checked_code(unquote(words))
+    if not _BARE_CODE.fullmatch(code):
+        raise InvalidRequest(
+            "This is not a code: it is too short, or has characters that no code has.", hint=_WHAT_TO_PASTE
+        )
+    return code
 
 
 def key_from(text: str) -> Secret:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError, LoginRequired, StateError
@@ -30,6 +30,9 @@ from iflow_cli_proxy.transport.base import Transport
 _LOG: Final = logging.getLogger("iflow2api.refresh")
 
 _CLOSING_S: Final = 5.0
+_ANSWERING_S: Final = asking.TOKEN_LIMIT_S
+
+Flight: TypeAlias = asyncio.Task[SavedAccount]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ class Refresher:
         self._clock = clock
         self._entropy = entropy
         self._on_change = on_change
-        self._flights: dict[Wish, asyncio.Task[SavedAccount]] = {}
+        self._flights: dict[Wish, Flight] = {}
+        self._at_the_server: set[Flight] = set()
+        """The flights whose refresh token may be used up by now, while its successor is still on its way."""
         self._turns = Turns(clock, chance)
         self._complaints: dict[str, type[GatewayError]] = {}
         self._unsaved = Unsaved(clock)
@@ -130,12 +135,17 @@ class Refresher:
                 self._unsaved.put_off(account_id, StateError(error.message, detail=error.detail, hint=error.hint))
 
     async def aclose(self) -> None:
-        """Let what has begun come to its end, and write what only memory holds if that can be done; a few seconds."""
-        flights = list(self._flights.values())
-        _, late = await asyncio.wait(flights, timeout=_CLOSING_S) if flights else ((), ())
-        for flight in late:
-            flight.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        """Let what has begun come to its end, and write what only memory holds if that can be done.
+
+        A few seconds, but where a token endpoint was asked the time it has to answer: its answer thrown away would be a
+        refresh token lost.
+        """
+        flights = set(self._flights.values())
+        late = await _still_flying(flights, _CLOSING_S)
+        awaited = late & self._at_the_server
+        _cancel(late - awaited)
+        _cancel(await _still_flying(awaited, _ANSWERING_S))
+        await asyncio.gather(*flights, return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_S):
                 await self._save_all(tuple(self.unsaved))
@@ -185,12 +195,18 @@ class Refresher:
             except LoginRequired:
                 _LOG.debug("the access token of %s no longer gets its API key; it is refreshed", account.label)
         try:
-            tokens = await asking.new_tokens(
-                site.client, site.transport, account.tokens, clock=self._clock, entropy=self._entropy
-            )
+            tokens = await self._new_tokens(site, account.tokens)
         except GatewayError as error:
             return await self._fail(site, account, error)
         return await self._succeed(site, account, tokens)
+
+    async def _new_tokens(self, site: _Site, old: Tokens) -> Tokens:
+        flights = {flight for flight in self._flights.values() if flight is asyncio.current_task()}
+        self._at_the_server |= flights
+        try:
+            return await asking.new_tokens(site.client, site.transport, old, clock=self._clock, entropy=self._entropy)
+        finally:
+            self._at_the_server -= flights
 
     async def _succeed(self, site: _Site, account: SavedAccount, tokens: Tokens) -> SavedAccount:
         """The tokens are written before anything else is done: a crash must not lose a rotated refresh token."""
@@ -211,7 +227,7 @@ class Refresher:
         assert site.sign_in.profiles is not None
         assert account.tokens is not None
         try:
-            profile = await asking.profile_of(site.sign_in.profiles, site.transport, account.tokens)
+            profile = await asking.profile_of(account.provider, site.sign_in.profiles, site.transport, account.tokens)
         except LoginRequired:
             raise
         except GatewayError as error:
@@ -238,7 +254,7 @@ class Refresher:
             self._on_change(newer)
             return newer
         noted = outcome.failed(account, error, site.sign_in.policy, now=self._clock.now())
-        self._turns.failed(noted, site.sign_in.policy, error, is_over=outcome.is_over(noted, error))
+        self._turns.failed(noted, site.sign_in.policy, error, is_over=outcome.is_permanent(error))
         self._complain(noted.id, _named(noted), error, noted.last_error)
         await self._save(site, noted)
         self._on_change(noted)
@@ -290,6 +306,16 @@ class Refresher:
         if self._complaints.get(account_id) is not type(error):
             self._complaints[account_id] = type(error)
             _LOG.warning("refreshing %s: %s", name, message or error.message)
+
+
+async def _still_flying(flights: set[Flight], within_s: float) -> set[Flight]:
+    """Those that have not come to their end by then."""
+    return (await asyncio.wait(flights, timeout=within_s))[1] if flights else set()
+
+
+def _cancel(flights: set[Flight]) -> None:
+    for flight in flights:
+        flight.cancel()
 
 
 def _there(saved: SavedAccount | None) -> SavedAccount:

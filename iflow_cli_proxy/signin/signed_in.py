@@ -52,17 +52,19 @@ async def complete(sign_in: SignIn, transport: Transport, tokens: Tokens, *, sle
     signed_in = SignedIn(auth_type=AuthType.OAUTH, tokens=tokens, base_url=tokens.base_url)
     if sign_in.profiles is None:
         return signed_in
-    found = await _profile(sign_in.profiles, transport, tokens, sleep)
+    found = await _profile(sign_in.provider, sign_in.profiles, transport, tokens, sleep)
     if isinstance(found, GatewayError):
         return replace(signed_in, problem=found)
     return replace(signed_in, api_key=found.api_key, label=found.label, user_id=found.user_id)
 
 
-async def _profile(profiles: Profiles, transport: Transport, tokens: Tokens, sleep: Sleep) -> Profile | GatewayError:
+async def _profile(
+    provider: str, profiles: Profiles, transport: Transport, tokens: Tokens, sleep: Sleep
+) -> Profile | GatewayError:
     """The profile, or why three tries did not bring it."""
     for pause_s in (*_PAUSES_S, None):
         try:
-            return profiles.read(await call(transport, profiles.request(tokens), limit_s=_LIMIT_S))
+            return profiles.read(await call(transport, profiles.request(tokens), provider=provider, limit_s=_LIMIT_S))
         except (UpstreamError, CapacityError) as error:
             if pause_s is None or isinstance(error, TlsFailed):
                 return error

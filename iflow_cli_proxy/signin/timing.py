@@ -14,18 +14,17 @@ from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError, QuotaExhausted, RateLimited
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
-from iflow_cli_proxy.providers.signin import RefreshPolicy
+from iflow_cli_proxy.providers.signin import RefreshPolicy, token_ends_at
 
 SKEW_S: Final = 60.0
 """How far the clocks of honest machines differ."""
-_ASSUMED_LIFETIME_S: Final = 3600.0
-"""Of a token whose server says nothing: the usual one of OAuth servers."""
 _SPARE_PART: Final = 0.1
 """Of its life that a token has left, at the least, when it is refreshed (I57)."""
 _EARLIEST_PART: Final = 2 / 3
 _SHORT_LIVED_PART: Final = 1 / 4
 _RATE_PAUSE_S: Final = 300.0
 _LONGEST_PROMISE_S: Final = 3600.0
+_GIVEN_UP_PAUSE_S: Final = 86_400.0
 
 
 def due(account: SavedAccount, policy: RefreshPolicy, *, now: float, chance: float) -> float | None:
@@ -33,9 +32,10 @@ def due(account: SavedAccount, policy: RefreshPolicy, *, now: float, chance: flo
 
     `chance` is this account's own draw from [0, 1); 1 answers for the earliest draw there could be.
     """
-    if account.state in (AccountState.DISABLED, AccountState.NEEDS_LOGIN) or not account.can_refresh:
+    if account.state is AccountState.DISABLED or not account.can_refresh:
         return None
-    return max(0.0, wanted_in_s(account, policy, now=now, chance=chance), rest_s(account, policy, now=now))
+    wait_s = max(wanted_in_s(account, policy, now=now, chance=chance), rest_s(account, policy, now=now))
+    return None if wait_s == inf else wait_s
 
 
 def wanted_in_s(account: SavedAccount, policy: RefreshPolicy, *, now: float, chance: float) -> float:
@@ -58,7 +58,12 @@ def wanted_in_s(account: SavedAccount, policy: RefreshPolicy, *, now: float, cha
 
 
 def rest_s(account: SavedAccount, policy: RefreshPolicy, *, now: float) -> float:
-    """How much longer nobody may ask: after failures a growing pause, after a success the least interval."""
+    """How much longer nobody may ask: after failures a growing pause, after a success the least interval.
+
+    For ever where the server has said that the sign-in is over; a day where an account was only given up.
+    """
+    if account.state is AccountState.NEEDS_LOGIN:
+        return max(0.0, _GIVEN_UP_PAUSE_S - _passed_s(account.last_error_at, now)) if is_given_up(account) else inf
     if account.refresh_failures:
         return max(0.0, pause_s(account.refresh_failures, policy) - _passed_s(account.last_error_at, now))
     if lacks_profile(account):
@@ -89,6 +94,12 @@ def is_fresh(account: SavedAccount, *, now: float, within_s: float) -> bool:
     return _passed_s(account.refreshed_at, now) < within_s
 
 
+def is_given_up(account: SavedAccount) -> bool:
+    """Whether a person is asked for only because every refresh failed for so long: no server has refused the sign-in,
+    and when it answers again the account comes back."""
+    return account.state is AccountState.NEEDS_LOGIN and account.failing_since is not None
+
+
 def lacks_profile(account: SavedAccount) -> bool:
     """Whether the last refresh brought tokens, and the key that belongs to them has still to be asked for.
 
@@ -105,11 +116,9 @@ def is_only_profile_missing(account: SavedAccount, *, now: float) -> bool:
 
 def _expires_at(account: SavedAccount) -> float | None:
     """When the access token or the API key ends, whichever is first; None when that may be any moment."""
-    expires_at = account.tokens.expires_at if account.tokens else None
+    expires_at = token_ends_at(account)
     if expires_at is None:
-        if account.refreshed_at is None:
-            return None
-        expires_at = account.refreshed_at + _ASSUMED_LIFETIME_S
+        return None
     key_ends_at = account.api_key_expires_at if account.api_key else None
     return expires_at if key_ends_at is None else min(expires_at, key_ends_at)
 

@@ -68,10 +68,10 @@ class Turns:
             return
         memory = self._of(account)
         reason = account.last_error or (memory.error.message if memory.error else "")
-        if account.state is AccountState.NEEDS_LOGIN or memory.is_over:
-            raise LoginRequired(reason or "Its sign-in has ended.", hint=sign_in_again(account))
         passed = self._clock.monotonic()
         wait_s = max(timing.rest_s(account, policy, now=self._clock.now()), memory.rests_until - passed)
+        if memory.is_over or (account.state is AccountState.NEEDS_LOGIN and wait_s > 0):
+            raise LoginRequired(reason or "Its sign-in has ended.", hint=sign_in_again(account))
         if wait_s <= 0:
             return
         if account.refresh_failures or memory.error:
@@ -91,8 +91,8 @@ class Turns:
         memory.failures = max(memory.failures + 1, account.refresh_failures)
         pause_s = timing.pause_s(memory.failures, policy, error)
         memory.rests_until = self._clock.monotonic() + pause_s * (0.9 + 0.2 * self._chance())
-        memory.error = error
-        memory.is_over = is_over
+        if is_over or not memory.is_over:  # the end is not taken back by a failure that passes
+            memory.error, memory.is_over = error, is_over
 
     def told(self, account: SavedAccount) -> SavedAccount:
         """An account just read, with the end of its sign-in where its place does not say so. For any thread."""

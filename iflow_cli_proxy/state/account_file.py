@@ -12,13 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from iflow_cli_proxy.config.checks import http_url_or_empty
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import StateError
+from iflow_cli_proxy.core.instants import epoch, rfc3339
+from iflow_cli_proxy.core.json_position import describe
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount, Tokens
-from iflow_cli_proxy.state.instants import epoch, instant_text
-from iflow_cli_proxy.state.json_position import describe
 from iflow_cli_proxy.state.migration import VERSION, NewerVersion, upgraded, version_of
 from iflow_cli_proxy.state.sealing import Seal
 
@@ -229,15 +230,23 @@ def _context(account_id: str) -> bytes:
 
 def _account(found: Mapping[str, Json]) -> SavedAccount:
     shape = jsonx.convert(found, _Shape)
+    _check_address(shape.base_url, "base_url")
     plain: dict[str, Any] = {name: getattr(shape, name) for name in _NAMES}
     for name in _INSTANTS:
         plain[name] = epoch(plain[name]) if plain[name] else 0.0 if name in _ALWAYS_AN_INSTANT else None
     extras = jsonx.without(found, *_NAMES, *_ABOUT_THE_FILE)
     if shape.tokens is not None:
+        _check_address(shape.tokens.base_url, "tokens.base_url")
         plain["tokens"] = _tokens(shape.tokens)
         if unknown := jsonx.without(found["tokens"], *_TOKEN_NAMES):
             extras["tokens"] = unknown
     return SavedAccount(**{**plain, "api_key": Secret(shape.api_key), "extras": extras})
+
+
+def _check_address(url: str, path: str) -> None:
+    """Credentials go there. Raises JsonError."""
+    if wanted := http_url_or_empty(url):
+        raise JsonError(f"Expected {wanted}", path)
 
 
 def _tokens(shape: _TokensShape) -> Tokens:
@@ -260,5 +269,5 @@ def _shown(name: str, value: Any) -> Json:
     if isinstance(value, Secret):
         return value.reveal()
     if value is not None and (name in _INSTANTS or name == "expires_at"):
-        return instant_text(value)
+        return rfc3339(value, is_exact=True)
     return value

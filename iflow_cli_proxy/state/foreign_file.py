@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from iflow_cli_proxy.core.errors import StateError
+from iflow_cli_proxy.core.json_position import describe
 from iflow_cli_proxy.core.jsonx import JsonError
 from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
-from iflow_cli_proxy.state.json_position import describe
 
 _PRIVATE: Final = 0o600
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.jsonx import Json, JsonError
-from iflow_cli_proxy.state.instants import instant_text
 
 Fields: TypeAlias = dict[str, Json]
 Step: TypeAlias = Callable[[Fields], Fields]
@@ -58,7 +58,7 @@ def _moment(value: Json) -> Json:
     if value <= 0:
         return None
     seconds = float(min(value, _LARGEST))
-    return instant_text(seconds / 1000 if seconds > _MILLISECONDS_FROM else seconds)
+    return rfc3339(seconds / 1000 if seconds > _MILLISECONDS_FROM else seconds, is_exact=True)
 
 
 STEPS: Final[tuple[Step, ...]] = (_name_tokens_and_moments,)

@@ -24,7 +24,8 @@ INTERIM_COUNT: Final = 16
 """How many 1xx answers may come before the real one."""
 
 PROXY_AUTH_STATUS: Final = 407
-_CHECK: Final = "run `iflow2api models --live` to see which upstream answers"
+CHECK: Final = "run `iflow2api models --live` to see which upstream answers"
+"""The hint of every failure on the way to an upstream."""
 
 
 class StaleConnection(ConnectionLost):
@@ -32,20 +33,20 @@ class StaleConnection(ConnectionLost):
 
 
 def unresolved() -> Unreachable:
-    return Unreachable("The upstream's host name does not resolve.", hint=_CHECK)
+    return Unreachable("The upstream's host name does not resolve.", hint=CHECK)
 
 
 def refused(proxy: Proxy | None, detail: str = "") -> Unreachable:
     if proxy is not None:
-        return Unreachable(f"The proxy in {proxy.setting} cannot be reached.", hint=_CHECK, detail=detail)
-    return Unreachable("The upstream cannot be reached.", hint=_CHECK, detail=detail)
+        return Unreachable(f"The proxy in {proxy.setting} cannot be reached.", hint=CHECK, detail=detail)
+    return Unreachable("The upstream cannot be reached.", hint=CHECK, detail=detail)
 
 
 def connect_timed_out(proxy: Proxy | None, after_s: float) -> ConnectTimedOut:
     way = f" through the proxy in {proxy.setting}" if proxy is not None else ""
     return ConnectTimedOut(
         f"The upstream did not accept a connection{way} within {after_s:g} s.",
-        hint=_CHECK,
+        hint=CHECK,
         param=proxy.setting if proxy is not None else "upstream.connect_timeout_s",
     )
 
@@ -59,12 +60,12 @@ def proxy_refused(proxy: Proxy | None, status: int = 0) -> Unreachable:
             hint=f"correct the credentials in {setting}",
         )
     said = f" (status {status})" if status else ""
-    return Unreachable(f"The proxy in {setting} did not open a connection{said}.", param=setting, hint=_CHECK)
+    return Unreachable(f"The proxy in {setting} did not open a connection{said}.", param=setting, hint=CHECK)
 
 
 def tls_failed(reason: str = "", detail: str = "") -> TlsFailed:
     why = f": {reason}" if reason else ""
-    return TlsFailed(f"The upstream's TLS connection failed{why}.", hint=_CHECK, detail=detail)
+    return TlsFailed(f"The upstream's TLS connection failed{why}.", hint=CHECK, detail=detail)
 
 
 def lost(*, is_stale: bool = False) -> ConnectionLost:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
+import sys
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from iflow_cli_proxy.cli.examining import Plan, as_json, closing_words, draw, exit_code_of
+from iflow_cli_proxy.cli import examining
+from iflow_cli_proxy.cli.examining import Plan, as_json, closing_words, draw, exit_code_of, run_doctor
 from iflow_cli_proxy.cli.output import ExitCode
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.doctor.finding import Diagnosis, Finding, Group, Repair, Status, blocking
@@ -49,6 +54,27 @@ def plan(**more: bool) -> Plan:
 def test_the_exit_code_follows_from_the_worst(found: list[Finding], code: ExitCode) -> None:
     assert exit_code_of(Diagnosis(found)) is code
     assert as_json(Diagnosis(found), code)["exit_code"] == int(code)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+async def test_a_repair_that_has_begun_comes_to_its_end_when_the_program_is_told_to_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[str] = []
+
+    async def examine(*_: Any, **__: Any) -> Diagnosis:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("saved")
+        return EACH
+
+    monkeypatch.setattr(examining, "examine", examine)
+    with pytest.raises(SystemExit) as leaving:
+        await run_doctor(plan(fixes=True))
+    assert (leaving.value.code, ended) == (143, ["saved"])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

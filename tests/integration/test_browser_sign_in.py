@@ -28,9 +28,8 @@ from tests.support.people import Household, household
 if reason := missing():
     pytest.skip(reason, allow_module_level=True)
 
-from tests.support.window import Window, window
+from tests.support.window import Window, login_window
 
-ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = r"(http://127\.0\.0\.1:\d+/\S+\?\S+)"
 
 
@@ -40,13 +39,11 @@ class Someone:
     def __init__(self, house: Household, browser: Browser) -> None:
         self.house = house
         self.browser = browser
-        (house.home / "config.toml").write_text(house.demo.toml)
+        house.settle()
 
     def runs(self, *args: str) -> AbstractAsyncContextManager[Window]:
         """`login` with a BROWSER that opens nothing: the page is opened by hand, to be seen."""
-        home = str(self.house.home)
-        around = {"IFLOW2API_HOME": home, "HOME": home, "PYTHONPATH": str(ROOT), "BROWSER": "true"}
-        return window("-m", "iflow_cli_proxy", "login", *args, env=around)
+        return login_window(self.house.home, *args, BROWSER="true")
 
     async def opens(self, terminal: Window) -> str:
         """The page that the terminal shows; its address."""

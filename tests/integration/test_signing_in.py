@@ -11,33 +11,29 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from iflow_cli_proxy.core.clock import SystemClock
-from iflow_cli_proxy.demo.run import DemoUpstream, start_demo
 from iflow_cli_proxy.pool.saved import SavedAccount
-from iflow_cli_proxy.state.accounts import AccountStore
 
 if sys.platform == "win32":
     pytest.skip("ptys of POSIX", allow_module_level=True)
 
+from tests.support.demo_signin import Caller
 from tests.support.patience import until
-from tests.support.window import Window, window
+from tests.support.people import Household, household
+from tests.support.window import Window, login_window
 
-ROOT = Path(__file__).parents[2]
 PAGE = r"(http://127\.0\.0\.1:\d+/oauth\?\S+)"
 
 
 class Someone:
     """A person with a terminal here and a browser wherever they like."""
 
-    def __init__(self, home: Path, demo: DemoUpstream, browser: aiohttp.ClientSession) -> None:
-        self.home = home
-        self.demo = demo
+    def __init__(self, house: Household, browser: aiohttp.ClientSession) -> None:
+        self.house = house
         self.browser = browser
-        (home / "config.toml").write_text(demo.toml)
+        house.settle()
 
     def runs(self, *args: str, width: int = 80, **env: str) -> AbstractAsyncContextManager[Window]:
-        around = {"IFLOW2API_HOME": str(self.home), "HOME": str(self.home), "PYTHONPATH": str(ROOT), **env}
-        return window("-m", "iflow_cli_proxy", "login", *args, env=around, width=width)
+        return login_window(self.house.home, *args, width=width, **env)
 
     async def decides(self, page: str, decision: str = "approve") -> str:
         """Press a button of iFlow's page; the address that the browser is sent to."""
@@ -54,28 +50,27 @@ class Someone:
             return await answer.text()
 
     async def confirms(self, user_code: str, decision: str = "approve") -> None:
-        form = {"user_code": user_code, "decision": decision, "account": "ada"}
-        async with self.browser.post(f"{self.demo.origin}/authorize", data=form) as answer:
-            assert answer.status == 200
+        answer = await Caller(self.house.demo, self.browser).confirm(user_code, decision)
+        assert answer.status == 200
 
-    async def breaks(self, fault: str) -> None:
-        async with self.browser.post(f"{self.demo.origin}/demo/faults?add={fault}") as answer:
-            assert answer.status == 200
+    def hurries(self) -> None:
+        """Codes may be asked about at once."""
+        self.house.demo.app.oauth.faults.append("device:interval_0")
 
     @property
     def saved(self) -> tuple[SavedAccount, ...]:
-        return AccountStore(self.home / "accounts", clock=SystemClock()).load().accounts
+        return self.house.store.load().accounts
 
 
 @pytest.fixture
 async def someone(tmp_path: Path) -> AsyncIterator[Someone]:
-    async with await start_demo() as demo, aiohttp.ClientSession() as browser:
-        yield Someone(tmp_path, demo, browser)
+    async with household(tmp_path) as house, aiohttp.ClientSession() as browser:
+        yield Someone(house, browser)
 
 
 async def test_the_browser_of_this_machine_signs_in(someone: Someone) -> None:
-    opened = someone.home / "opened"
-    script = someone.home / "browser"
+    opened = someone.house.home / "opened"
+    script = someone.house.home / "browser"
     script.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
     script.chmod(0o700)
     async with someone.runs("iflow", "--name", "work", DISPLAY=":0", BROWSER=f"{script} %s") as terminal:
@@ -134,7 +129,7 @@ async def test_over_ssh_the_address_is_pasted_without_being_told_to(someone: Som
 
 @pytest.mark.parametrize("width", [40, 80])
 async def test_a_device_code_is_confirmed_on_a_phone(someone: Someone, width: int) -> None:
-    await someone.breaks("device:interval_0")
+    someone.hurries()
     async with someone.runs("qwen", width=width) as terminal:
         await terminal.see("left · waiting for you")
         assert "▀▀▀▀▀" in terminal.text
@@ -147,7 +142,7 @@ async def test_a_device_code_is_confirmed_on_a_phone(someone: Someone, width: in
 
 
 async def test_a_device_code_that_is_refused_leaves_with_4(someone: Someone) -> None:
-    await someone.breaks("device:interval_0")
+    someone.hurries()
     async with someone.runs("qwen") as terminal:
         code = (await terminal.see(r"│ +([A-Z]{4}-[A-Z]{4}) +│"))[1]
         await someone.confirms(code, "refuse")
@@ -182,11 +177,11 @@ async def test_a_key_is_typed_without_being_shown(someone: Someone) -> None:
         assert await terminal.end() == 130
     async with someone.runs("iflow", "--api-key") as terminal:
         await terminal.see("API key of iflow: ")
-        terminal.type(f"{someone.demo.key}\n")
+        terminal.type(f"{someone.house.demo.key}\n")
         await terminal.see("Signed in at iflow")
         assert await terminal.end() == 0
         assert terminal.is_clean
-        assert someone.demo.key not in terminal.text
+        assert someone.house.demo.key not in terminal.text
 
 
 async def test_a_key_that_the_upstream_does_not_take_is_saved_and_leaves_with_3(someone: Someone) -> None:

@@ -47,6 +47,10 @@ class Household:
         """How often each sign-in endpoint of the demo was called."""
         return self.demo.app.oauth.calls
 
+    def settle(self) -> None:
+        """From now on this home's settings lead to the demo."""
+        (self.home / "config.toml").write_text(self.demo.toml)
+
     def toml(self, *providers: str, more: str = "") -> str:
         """Settings that lead to the demo, for these providers only."""
         tables = self.demo.toml.split("\n\n")

@@ -11,11 +11,13 @@ import struct
 import sys
 import termios
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 PATIENCE_S: Final = 30.0
+ROOT: Final = Path(__file__).parents[2]
 _STYLES: Final = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -105,3 +107,9 @@ async def window(*args: str, env: Mapping[str, str], width: int = 80, height: in
     finally:
         os.close(other)
         os.close(side)
+
+
+def login_window(home: Path, *args: str, width: int = 80, **env: str) -> AbstractAsyncContextManager[Window]:
+    """`iflow2api login ARGS` of somebody who has nothing but this home folder."""
+    around = {"IFLOW2API_HOME": str(home), "HOME": str(home), "PYTHONPATH": str(ROOT), **env}
+    return window("-m", "iflow_cli_proxy", "login", *args, env=around, width=width)

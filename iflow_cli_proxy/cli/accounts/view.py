@@ -16,6 +16,7 @@ from iflow_cli_proxy.cli.accounts.naming import SHORT_ID
 from iflow_cli_proxy.core.instants import instant, rfc3339
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.state.paths import Paths
@@ -27,7 +28,6 @@ NOTHING_YET: Final = (
 
 _MOST_OF_AN_ERROR: Final = 40
 _SEALED: Final = "sealed, so not known here"
-_UNITS: Final = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 class Origin(StrEnum):
@@ -119,14 +119,6 @@ def ago(then: float | None, now: float) -> str:
     if then is None:
         return "never"
     return "just now" if now - then < 1 else f"{span(now - then)} ago"
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest whole unit: `3 h`, `12 min`."""
-    for size, unit in _UNITS:
-        if seconds >= size * (2 if unit == "d" else 1):
-            return f"{int(seconds // size)} {unit}"
-    return "0 s"
 
 
 def where_text(known: KnownAccount) -> str:

@@ -33,7 +33,8 @@ from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
 from iflow_cli_proxy.providers.signin import Method, OAuthClient, SignIn
 from iflow_cli_proxy.signin.authorization import CodeFlow
 from iflow_cli_proxy.signin.device import DeviceFlow
-from iflow_cli_proxy.signin.enrol import Enrolled, check_label, enrol
+from iflow_cli_proxy.signin.enrol import Enrolled, enrol
+from iflow_cli_proxy.signin.identity import check_label
 from iflow_cli_proxy.signin.loopback import CodeListener, listen_for_code
 from iflow_cli_proxy.signin.signed_in import SignedIn, Sleep
 from iflow_cli_proxy.transport.base import Transport
@@ -117,7 +118,6 @@ class Login:
             sign_in.provider,
             signed_in,
             label=self._plan.label,
-            base_url=signed_in.base_url,
             now=self._accounts.clock.now(),
             entropy=self._accounts.entropy,
         )

@@ -47,7 +47,7 @@ class Terminal:
         """
         if not self.can_ask:
             return self._stdin.readline().strip()
-        with _interruptible():
+        with interruptible():
             return output.ask(question, is_secret=is_secret, default=default).strip()
 
     @contextmanager
@@ -109,13 +109,13 @@ def ends_tidily() -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Inside, signals count at once: those of asyncio wait for the loop, which a question blocks."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(_SIGNALLED + number)
 
-    before = {number: signal.signal(number, end) for number in _ending_signals()}
+    before = {number: signal.signal(number, end) for number in _ending_signals(is_ours=True)}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -124,7 +124,15 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _ending_signals() -> list[signal.Signals]:
-    """Those that would end this program: whoever started it may have had some of them ignored."""
+def _ending_signals(*, is_ours: bool = False) -> list[signal.Signals]:
+    """Those that would end this program, with `is_ours` also where `ends_tidily` has taken them already.
+
+    Whoever started it may have had some of them ignored.
+    """
     known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    return [number for number in known if signal.getsignal(number) is signal.SIG_DFL]
+    others = (signal.SIG_IGN, None)
+    return [
+        number
+        for number in known
+        if (signal.getsignal(number) not in others if is_ours else signal.getsignal(number) is signal.SIG_DFL)
+    ]

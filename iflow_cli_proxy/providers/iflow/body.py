@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.providers.fields import (
+    ABOUT_CLIENTS,
+    TOOL_FIELDS,
+    asked_limit,
+    decoded,
+    decoded_fields,
+    stream_fields,
+    tool_fields,
+)
 from iflow_cli_proxy.providers.iflow.thinking import (
     VENDOR_FIELDS,
     WISH_FIELDS,
@@ -37,11 +45,6 @@ _SAMPLING_FIELDS: Final = ("temperature", "top_p", "top_k")
 _SMALL_FIELDS: Final = (
     *_LIMIT_FIELDS, *_SAMPLING_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stop", "stream_options", "extend_fields",
 )  # fmt: skip
-_LONGEST_EMPTY_LIST: Final = 32
-"""Bytes of `[]` with generous white space; what is longer has something in it and is not parsed to find out."""
-_NOT_FOR_IFLOW: Final = ("conversation_id", "metadata", "prompt_cache_key", "session_id", "store", "user")
-"""What clients tell other services about themselves; the vendor's client says nothing of it in its body."""
-_TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 
 DEFAULT_TEMPERATURE: Final = 0.6
 """What the client sends for its main agent; `top_p` stays out beside it."""
@@ -77,12 +80,12 @@ def build_body(
     `wish` comes from the model's name and wins over the fields. `output_limit` tells what a model can write;
     `internal_session` is the session id for the vendor's own deployments, else empty.
     """
-    small = {name: _decoded(fields[name]) for name in _SMALL_FIELDS if name in fields}
+    small = decoded_fields(fields, _SMALL_FIELDS)
     body: dict[str, Any] = {"model": model}
     if "messages" in fields:
         body["messages"] = fields["messages"]
     if is_stream:
-        body.update(_stream_fields(small.get("stream_options"), wants_usage=wants_usage))
+        body.update(stream_fields(small.get("stream_options"), wants_usage=wants_usage))
     body.update((name, value) for name, value in fields.items() if name not in _REBUILT)
     if small.get("stop"):
         body["stop"] = small["stop"]
@@ -93,10 +96,10 @@ def build_body(
         body.pop("temperature", None)
         body.update(KIMI_FORCED)
     body.update(_limits(final_model, small, output_limit(final_model)))
-    body.update(_tools(fields))
+    body.update(tool_fields(fields))
     # While it thinks it refuses to be told which tool to call.
     if model.startswith(KIMI) and "tools" in body and _is_enabled(body.get("thinking")):
-        body["tool_choice"] = "none" if _decoded(body.get("tool_choice")) == "none" else "auto"
+        body["tool_choice"] = "none" if decoded(body.get("tool_choice")) == "none" else "auto"
     body.update(_extend(model, small.get("extend_fields"), internal_session))
     if model == REPAIR_MODEL:
         for name in ("thinking_mode", "reasoning", "chat_template_kwargs"):
@@ -104,13 +107,7 @@ def build_body(
     return body
 
 
-_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *_TOOL_FIELDS, *_NOT_FOR_IFLOW})
-
-
-def _stream_fields(options: Json, *, wants_usage: bool) -> dict[str, Any]:
-    kept = options if isinstance(options, dict) else {}
-    options = {**kept, "include_usage": True} if wants_usage else kept
-    return {"stream": True, "stream_options": options} if options else {"stream": True}
+_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *TOOL_FIELDS, *ABOUT_CLIENTS})
 
 
 def _sampling(model: str, small: Mapping[str, Json]) -> dict[str, Any]:
@@ -137,24 +134,9 @@ def _think(body: dict[str, Any], model: str, small: Mapping[str, Json], level: L
 
 
 def _limits(model: str, small: Mapping[str, Json], limit: int) -> dict[str, int]:
-    asked = [value for name in _LIMIT_FIELDS if (value := _count(small.get(name))) is not None]
-    tokens = min(asked[0], limit) if asked else limit
+    tokens = asked_limit(small, _LIMIT_FIELDS, limit) or limit
     wants_both = model.startswith(KIMI) or ("deepseek" in model.lower() and model != DEEPSEEK_REASONER)
     return {"max_new_tokens": tokens, "max_tokens": tokens} if wants_both else {"max_new_tokens": tokens}
-
-
-def _count(value: Json) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and value > 0 else None
-
-
-def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The tools with what belongs to them; nothing at all for an empty list, which iFlow's streams dislike."""
-    tools = fields.get("tools")
-    is_long = isinstance(tools, jsonx.Raw) and len(bytes(tools)) > _LONGEST_EMPTY_LIST
-    if is_long or _decoded(tools):
-        return {name: fields[name] for name in _TOOL_FIELDS if name in fields}
-    return {}
 
 
 def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
@@ -170,8 +152,3 @@ def _extend(model: str, given: Json, internal_session: str) -> dict[str, Any]:
 
 def _is_enabled(thinking: Json) -> bool:
     return isinstance(thinking, dict) and thinking.get("type") == "enabled"
-
-
-def _decoded(value: Any) -> Json:
-    """A field as a plain value, whichever way it came."""
-    return jsonx.decode(bytes(value)) if isinstance(value, jsonx.Raw) else value

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers.discovery import Discovery, Finding, Reader
 from iflow_cli_proxy.providers.iflow.live import ACCOUNTS, OAUTH, SETTINGS, live_sign_in
+from iflow_cli_proxy.providers.sign_in_file import read_object
 
 HOME_VARIABLE: Final = "IFLOW_HOME"
 SYSTEM_FILE_VARIABLE: Final = "IFLOW_CLI_SYSTEM_SETTINGS_PATH"
@@ -30,7 +30,6 @@ _SYSTEM_FILE: Final = "/etc/iflow-cli/settings.json"
 
 _LOGIN: Final = "sign in again with the iFlow client, or set IFLOW_API_KEY"
 _REFERENCE: Final = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))")
-_BYTE: Final = re.compile(r" \(byte (\d+)\)$")
 _WRONG_HOST: Final = re.compile(r"^(https?://)api\.iflow\.cn(?=[:/]|$)", re.IGNORECASE)
 
 
@@ -145,33 +144,10 @@ def _folder(environ: Mapping[str, str], home: Path | None) -> Path | None:
 
 def _object(search: _Search, path: Path) -> tuple[dict[str, Any], float]:
     """A file's JSON object and the time of its change; an empty one with a finding when it is damaged."""
-    try:
-        file = search.read(path)
-    except OSError as error:
-        search.report(str(path), f"cannot be read: {error.strerror or type(error).__name__}", "check its permissions")
-        return {}, 0.0
-    if file is None:
-        return {}, 0.0
-    try:
-        value = jsonx.decode(file.data)
-    except jsonx.JsonError as error:
-        search.report(str(path), f"is damaged: {_place(error.what, file.data)}", f"move it away, then {_LOGIN}")
-        return {}, 0.0
-    if not isinstance(value, dict):
-        search.report(str(path), "does not hold a JSON object", f"move it away, then {_LOGIN}")
-        return {}, 0.0
-    return value, file.modified_at
-
-
-def _place(what: str, data: bytes) -> str:
-    """A byte offset told as line and column."""
-    if not data.strip():
-        return "it is empty"
-    match = _BYTE.search(what)
-    before = data[: int(match[1])] if match else data
-    line = before.count(b"\n") + 1
-    column = len(before) - (before.rfind(b"\n") + 1) + 1
-    return f"{_BYTE.sub('', what)} (line {line}, column {column})"
+    found = read_object(search.read, path, _LOGIN)
+    if isinstance(found, Finding):
+        search.findings.append(found)
+    return found if isinstance(found, tuple) else ({}, 0.0)
 
 
 def _judge_oauth(search: _Search, path: Path, oauth: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.saved import AuthType, SavedAccount, Tokens
 from iflow_cli_proxy.providers.discovery import LiveSignIn, SharedFile
+from iflow_cli_proxy.providers.sign_in_file import decode_object
+from iflow_cli_proxy.providers.signin import token_ends_at
 
 SETTINGS: Final = "settings.json"
 OAUTH: Final = "oauth_creds.json"
@@ -45,7 +47,7 @@ def live_sign_in(folder: Path, oauth: Mapping[str, Any], account: Account) -> Li
     )
 
     def parse(data: bytes) -> SavedAccount | None:
-        tree = _object(data)
+        tree = decode_object(data)
         newest = _tokens(tree)
         key = tree.get("apiKey")
         if newest is None:
@@ -79,18 +81,18 @@ def _tokens(oauth: Mapping[str, Any]) -> Tokens | None:
 
 
 def _into_oauth(data: bytes, account: SavedAccount) -> bytes:
-    tree = _object(data)
+    tree = decode_object(data)
     if account.tokens is not None:
         tree["access_token"] = account.tokens.access_token.reveal()
         tree["refresh_token"] = account.tokens.refresh_token.reveal()
-        if account.tokens.expires_at is not None:
-            tree["expiry_date"] = int(account.tokens.expires_at * 1000)
+        if (ends_at := token_ends_at(account)) is not None:
+            tree["expiry_date"] = int(ends_at * 1000)
     tree["apiKey"] = account.api_key.reveal()
     return jsonx.indented(tree)
 
 
 def _into_accounts(data: bytes, account: SavedAccount) -> bytes:
-    tree = _object(data)
+    tree = decode_object(data)
     if tree.get("iflowApiKey"):
         tree["iflowApiKey"] = account.api_key.reveal()
     return jsonx.indented(tree)
@@ -100,18 +102,10 @@ def _into_settings(old: Secret) -> Callable[[bytes, SavedAccount], bytes]:
     """A key that a person typed in, and that is not the one which was renewed, stays."""
 
     def merge(data: bytes, account: SavedAccount) -> bytes:
-        tree = _object(data)
+        tree = decode_object(data)
         for name in _KEYS_IN_SETTINGS:
             if tree.get(name) == old.reveal():
                 tree[name] = account.api_key.reveal()
         return jsonx.indented(tree)
 
     return merge
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    """Raises JsonError when the bytes are no JSON object."""
-    value = jsonx.decode(data)
-    if not isinstance(value, dict):
-        raise jsonx.JsonError("Expected an object")
-    return value

@@ -99,7 +99,7 @@ class IflowProfiles:
         told: Mapping[str, Any] = data if isinstance(data, dict) else {}
         key = usable_token(told.get("apiKey"))
         if not key:
-            raise refusal(self._client, answer, body, lacks="API key", now=_NO_CLOCK)
+            raise refusal(self._client, answer, body, lacks="API key", now=_NO_CLOCK, is_signed_in=True)
         names = [text for field in _NAMES if (text := _text(told.get(field)))]
         return Profile(api_key=Secret(key), label=names[0] if names else "", user_id=_text(told.get("userId")))
 

@@ -10,6 +10,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from iflow_cli_proxy.config.checks import is_http_url
+
 PORTAL: Final = "https://portal.qwen.ai/v1"
 """For sign-ins that name no place of their own: their tokens are refused by DashScope."""
 DASHSCOPE: Final = "https://dashscope.aliyuncs.com/compatible-mode/v1"
@@ -38,7 +40,7 @@ def base_url_of(resource_url: str, configured: str = "") -> str:
     `configured` is an address from the person's own configuration: its host is as good as the vendor's.
     """
     url = normalized(resource_url)
-    if not url or not _SHAPE.fullmatch(url):
+    if not _SHAPE.fullmatch(url) or not is_http_url(url):
         return ""
     is_fine = _is_configured(url, configured) or (_origin(url)[0] == "https" and is_vendors(url))
     return url if is_fine else ""

@@ -10,20 +10,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.providers.fields import (
+    ABOUT_CLIENTS,
+    TOOL_FIELDS,
+    asked_limit,
+    decoded_fields,
+    stream_fields,
+    tool_fields,
+)
 from iflow_cli_proxy.providers.qwen.messages import arrange
 from iflow_cli_proxy.providers.qwen.thinking import VENDOR_FIELDS, WISH_FIELDS, Default, thinking_fields
 
 _LIMIT_FIELDS: Final = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 _SMALL_FIELDS: Final = (*_LIMIT_FIELDS, *WISH_FIELDS, *VENDOR_FIELDS, "stream_options")
-_TOOL_FIELDS: Final = ("tools", "tool_choice", "parallel_tool_calls")
-_NOT_FOR_QWEN: Final = ("conversation_id", "metadata", "prompt_cache_key", "session_id", "store", "user")
-"""What clients tell other services about themselves; `metadata` is the vendor's client's own."""
-_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *_TOOL_FIELDS, *_NOT_FOR_QWEN})
+_REBUILT: Final = frozenset({"model", "messages", "stream", *_SMALL_FIELDS, *TOOL_FIELDS, *ABOUT_CLIENTS})
 
-_LONGEST_EMPTY_LIST: Final = 32
-"""Bytes of `[]` with generous white space; what is longer has something in it and is not parsed to find out."""
 _HIGH_RESOLUTION: Final = "vl_high_resolution_images"
 _SEES_DETAIL: Final = re.compile(r"coder-model|vision-model|qwen-vl|qwen3-vl-plus|qwen3\.5-plus", re.IGNORECASE)
 """Models whose name begins so; the lists of the client's versions 0.10 and 0.12 together."""
@@ -45,15 +47,15 @@ def build_body(
 
     `wish` are fields for thinking that the model's name asks for; `session` is the client program's session id.
     """
-    small = {name: _decoded(fields[name]) for name in _SMALL_FIELDS if name in fields}
+    small = decoded_fields(fields, _SMALL_FIELDS)
     arranged = arrange(fields.get("messages", []))
     body: dict[str, Any] = {"model": model, "messages": arranged.messages}
     if is_stream:
-        body.update(_stream_fields(small.get("stream_options"), wants_usage=wants_usage))
+        body.update(stream_fields(small.get("stream_options"), wants_usage=wants_usage))
     body.update((name, value) for name, value in fields.items() if name not in _REBUILT)
     body.update(_limit(small, output_limit))
     body.update(thinking_fields(small, wish, default_thinking, is_switchable=is_switchable))
-    body.update(_tools(fields))
+    body.update(tool_fields(fields))
     if _SEES_DETAIL.match(model):
         body.setdefault(_HIGH_RESOLUTION, True)
     # The client counts the prompts of a session from 0; a tool's result belongs to the prompt before it.
@@ -62,32 +64,7 @@ def build_body(
     return body
 
 
-def _stream_fields(options: Json, *, wants_usage: bool) -> dict[str, Any]:
-    kept = options if isinstance(options, dict) else {}
-    options = {**kept, "include_usage": True} if wants_usage else kept
-    return {"stream": True, "stream_options": options} if options else {"stream": True}
-
-
 def _limit(small: Mapping[str, Json], limit: int) -> dict[str, int]:
     """The client's limit as far as the model goes; nothing of ours, so the service's own default holds."""
-    asked = [value for name in _LIMIT_FIELDS if (value := _count(small.get(name))) is not None]
-    return {"max_tokens": min(asked[0], limit)} if asked else {}
-
-
-def _count(value: Json) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and value > 0 else None
-
-
-def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The tools with what belongs to them; nothing at all for an empty list."""
-    tools = fields.get("tools")
-    is_long = isinstance(tools, jsonx.Raw) and len(bytes(tools)) > _LONGEST_EMPTY_LIST
-    if is_long or _decoded(tools):
-        return {name: fields[name] for name in _TOOL_FIELDS if name in fields}
-    return {}
-
-
-def _decoded(value: Any) -> Json:
-    """A field as a plain value, whichever way it came."""
-    return jsonx.decode(bytes(value)) if isinstance(value, jsonx.Raw) else value
+    asked = asked_limit(small, _LIMIT_FIELDS, limit)
+    return {} if asked is None else {"max_tokens": asked}

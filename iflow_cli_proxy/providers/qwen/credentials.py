@@ -20,6 +20,7 @@ from iflow_cli_proxy.pool.saved import AuthType, SavedAccount, Tokens
 from iflow_cli_proxy.providers.discovery import Discovery, Finding, Lister, LiveSignIn, Reader, SharedFile
 from iflow_cli_proxy.providers.qwen.addresses import as_resource_url, base_url_of
 from iflow_cli_proxy.providers.sign_in_file import decode_object, read_object
+from iflow_cli_proxy.providers.signin import token_ends_at
 
 FOLDER: Final = ".qwen"
 DEFAULT_FILE: Final = "oauth_creds.json"
@@ -153,8 +154,9 @@ def merge(data: bytes, account: SavedAccount) -> bytes:
         tree["refresh_token"] = tokens.refresh_token.reveal()
     if not isinstance(tree.get("token_type"), str):
         tree["token_type"] = "Bearer"
-    if tokens.expires_at is not None:
-        tree["expiry_date"] = int(tokens.expires_at * 1000)
+    if (ends_at := token_ends_at(account)) is not None:
+        # The old date is that of the old token: left there, the new one would count as ended.
+        tree["expiry_date"] = int(ends_at * 1000)
     base_url = tokens.base_url or account.base_url
     if base_url and base_url_of(_address(tree), base_url) != base_url:
         tree["resource_url"] = as_resource_url(base_url)
@@ -191,11 +193,12 @@ def _named(
 
 def _examined(file: SignInFile, read: Reader, findings: list[Finding]) -> SavedAccount | None:
     """The account in a file; what is wrong with it is added to `findings`."""
-    tree = read_object(read, file.path, _LOGIN)
-    if isinstance(tree, Finding):
-        findings.append(tree)
-    if tree is None or isinstance(tree, Finding):
+    found = read_object(read, file.path, _LOGIN)
+    if isinstance(found, Finding):
+        findings.append(found)
+    if found is None or isinstance(found, Finding):
         return None
+    tree, _ = found
     findings += _judged(file, tree)
     return file.account(tree)
 

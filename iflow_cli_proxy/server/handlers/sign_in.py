@@ -19,7 +19,8 @@ from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.device import DeviceFlow
-from iflow_cli_proxy.signin.enrol import check_label, enrol
+from iflow_cli_proxy.signin.enrol import enrol
+from iflow_cli_proxy.signin.identity import check_label
 from iflow_cli_proxy.signin.signed_in import SignedIn
 
 _DEFAULT_PROVIDER: Final = "qwen"

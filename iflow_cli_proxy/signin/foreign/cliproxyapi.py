@@ -57,4 +57,4 @@ def _iflow(found: Collector, part: Part, label: str) -> SavedAccount:
     )
     if has_cookie:
         found.note(f"{label} was signed in by a cookie, which stays behind: when its key ends, sign in again")
-    return iflow_account(pieces, updated_at=instant(tree.get("last_refresh")) or part.modified_at)
+    return iflow_account(found, pieces, updated_at=instant(tree.get("last_refresh")) or part.modified_at)

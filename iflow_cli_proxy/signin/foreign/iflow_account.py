@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import AuthType, SavedAccount, Tokens
-from iflow_cli_proxy.signin.foreign.reading import Unusable
+from iflow_cli_proxy.signin.foreign.reading import Collector, Unusable
 from iflow_cli_proxy.signin.foreign.values import address
 
 PROVIDER: Final = "iflow"
@@ -37,13 +37,15 @@ class IFlowPieces:
     user_id: str = ""
 
 
-def iflow_account(pieces: IFlowPieces, **more: Any) -> SavedAccount:
+def iflow_account(found: Collector, pieces: IFlowPieces, **more: Any) -> SavedAccount:
     """The account; `more` are further fields of SavedAccount. Raises Unusable when nothing in it opens anything."""
     tokens = _tokens(pieces)
     if not pieces.api_key and tokens is None:
         raise Unusable(
             "it holds no API key" if not pieces.access_token else "it holds neither an API key nor a refresh"
         )
+    if pieces.base_url and not address(pieces.base_url):
+        found.note(f"{pieces.label} names an address that cannot be used; iFlow's own is used")
     return SavedAccount(
         provider=PROVIDER,
         label=pieces.label,

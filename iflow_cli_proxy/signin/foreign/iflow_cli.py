@@ -58,7 +58,7 @@ def read(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
         )
     modified_at = max((part.modified_at for part in parts), default=0.0)
     origin = str(oauth.path.absolute()) if oauth else ""  # the file in which the sign-in is known to be used live
-    found.take(pieces.label, lambda: iflow_account(pieces, updated_at=modified_at, imported_from=origin))
+    found.take(pieces.label, lambda: iflow_account(found, pieces, updated_at=modified_at, imported_from=origin))
     if found.accounts and not pieces.api_key:
         found.note(f"{pieces.label} {KEY_LATER}")
     return found.reading()

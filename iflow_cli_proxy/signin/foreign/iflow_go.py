@@ -20,11 +20,11 @@ def is_one(tree: Mapping[str, Json]) -> bool:
 def read(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
     found = Collector()
     for part in parts:
-        found.take(word(part.tree, "uuid")[:8] or part.path.stem, partial(_account, part))
+        found.take(word(part.tree, "uuid")[:8] or part.path.stem, partial(_account, found, part))
     return found.reading()
 
 
-def _account(part: Part) -> SavedAccount:
+def _account(found: Collector, part: Part) -> SavedAccount:
     """The UUID stays the id, for clients of iflow-go may use it as their key."""
     tree = part.tree
     uuid = word(tree, "uuid").lower()
@@ -37,6 +37,7 @@ def _account(part: Part) -> SavedAccount:
         base_url=word(tree, "base_url"),
     )
     return iflow_account(
+        found,
         pieces,
         id=uuid,
         created_at=instant(tree.get("created_at")) or 0.0,

@@ -34,7 +34,7 @@ def read_config(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
         if part.tree.get("auth_type") == "openai-compatible":
             found.skipped.append(Skipped(name=part.path.name, reason="it is set up for another service than iFlow"))
             continue
-        found.take("iflow2api", partial(_account, part.tree, "iflow2api", part.modified_at))
+        found.take("iflow2api", partial(_account, found, part.tree, "iflow2api", part.modified_at))
     return found.reading()
 
 
@@ -45,23 +45,23 @@ def read_pool(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
         accounts = part.tree.get("accounts")
         entries = list(accounts.items()) if isinstance(accounts, dict) else []
         for name, entry in entries[:_MOST_ACCOUNTS]:
-            found.take(_shown(name), partial(_pooled, name, entry, part))
+            found.take(_shown(name), partial(_pooled, found, name, entry, part))
         if entries[_MOST_ACCOUNTS:]:
             found.note(f"only the first {_MOST_ACCOUNTS} accounts are read")
         _tell_the_rest(found, part.tree)
     return found.reading()
 
 
-def _pooled(name: str, entry: Json, part: Part) -> SavedAccount:
+def _pooled(found: Collector, name: str, entry: Json, part: Part) -> SavedAccount:
     if not isinstance(entry, dict):
         raise Unusable("it is not an object")
-    account = _account(entry, word(entry, "label") or _shown(name), part.modified_at)
+    account = _account(found, entry, word(entry, "label") or _shown(name), part.modified_at)
     if entry.get("enabled") is False:
         account = replace(account, state=AccountState.DISABLED)
     return replace(account, concurrency=count(entry, "max_concurrency") if "max_concurrency" in entry else None)
 
 
-def _account(tree: Mapping[str, Json], label: str, modified_at: float) -> SavedAccount:
+def _account(found: Collector, tree: Mapping[str, Json], label: str, modified_at: float) -> SavedAccount:
     pieces = IFlowPieces(
         label=label,
         api_key=secret(tree, "api_key"),
@@ -72,6 +72,7 @@ def _account(tree: Mapping[str, Json], label: str, modified_at: float) -> SavedA
         base_url=word(tree, "base_url"),
     )
     return iflow_account(
+        found,
         pieces,
         created_at=instant(tree.get("created_at")) or 0.0,
         updated_at=instant(tree.get("last_refresh_at")) or modified_at,

@@ -13,6 +13,8 @@ from iflow_cli_proxy.signin.foreign.kinds import CLIPROXYAPI, CONFIG, IFLOW_CLI,
 
 IFLOW_FILES: Final = (SETTINGS, OAUTH, ACCOUNTS)
 """Of the vendor's client; one sign-in."""
+ACCOUNTS_FOLDER: Final = ("data", "accounts")
+"""Below the folder that iflow-go runs in."""
 POOL_VARIABLE: Final = "IFLOW2API_KEYS_JSON"
 """Holds the text of a `keys.json` itself, and wins over any file."""
 POOL_PATH_VARIABLE: Final = "IFLOW2API_KEYS_PATH"
@@ -49,5 +51,5 @@ def known_places(environ: Mapping[str, str], home: Path, here: Path) -> tuple[Kn
         KnownPlace(kind=CONFIG, folder=older, names=("config.json",)),
         KnownPlace(kind=CLIPROXYAPI, folder=home / ".cli-proxy-api", names=("iflow-*.json", "qwen-*.json")),
         # Others may be able to fill the current folder, and an account says where requests go.
-        KnownPlace(kind=IFLOW_GO, folder=here / "data" / "accounts", names=("*.json",), is_searched=False),
+        KnownPlace(kind=IFLOW_GO, folder=here.joinpath(*ACCOUNTS_FOLDER), names=("*.json",), is_searched=False),
     )

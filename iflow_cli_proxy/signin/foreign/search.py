@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.signin.foreign.kinds import IFLOW_CLI, KINDS, POOL, Kind, kind_of
-from iflow_cli_proxy.signin.foreign.places import IFLOW_FILES, POOL_VARIABLE, KnownPlace
+from iflow_cli_proxy.core.json_position import describe
+from iflow_cli_proxy.signin.foreign.kinds import IFLOW_CLI, IFLOW_GO, KINDS, POOL, Kind, kind_of
+from iflow_cli_proxy.signin.foreign.places import ACCOUNTS_FOLDER, IFLOW_FILES, POOL_VARIABLE, KnownPlace
 from iflow_cli_proxy.signin.foreign.reading import Part, Reading
 from iflow_cli_proxy.state.bundle import is_bundle
-from iflow_cli_proxy.state.json_position import describe
 
 LARGEST_BYTES: Final = 4 << 20
 MOST_FILES: Final = 500
@@ -32,8 +32,10 @@ _TELLING_NAME: Final = re.compile(
     r"(settings|iflow_accounts|keys|config|oauth_creds.*|(iflow|qwen)-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.json"
 )
 """In a folder, a damaged file of such a name is worth a word."""
-
-
+_LOOKED_FOR: Final = (
+    f"understood are {', '.join(IFLOW_FILES)}, oauth_creds_*.json, keys.json, config.json, iflow-*.json, qwen-*.json, "
+    f"{'/'.join(ACCOUNTS_FOLDER)}/*.json, account files, and what `iflow2api token export` writes"
+)
 _NAME_IT: Final = f"say whose file it is: --from {', '.join(kind.name for kind in KINDS)}"
 
 
@@ -71,7 +73,10 @@ class _Bad(Exception):
 
 
 def look_at(path: Path, environ: Mapping[str, str], kind: Kind | None = None) -> list[Result]:
-    """What is in a file or a folder (not in the folders below it); `kind` is the program when a person names it."""
+    """What is in a file or a folder; `kind` is the program when a person names it.
+
+    Of the folders below only that is looked into in which iflow-go keeps its accounts: people name its project folder.
+    """
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
         return _folder(path, environ, kind) if is_folder else _file(path, environ, kind)
@@ -132,13 +137,21 @@ def _file(path: Path, environ: Mapping[str, str], kind: Kind | None) -> list[Res
 
 
 def _folder(folder: Path, environ: Mapping[str, str], kind: Kind | None) -> list[Result]:
+    results = _scan(folder, environ, kind)
+    accounts = folder.joinpath(*ACCOUNTS_FOLDER)
+    if kind in (None, IFLOW_GO) and accounts.is_dir():
+        results += _scan(accounts, environ, kind)
+    if not results:
+        results.append(Unreadable(where=str(folder), problem="holds no sign-in that is known here", hint=_LOOKED_FOR))
+    return results
+
+
+def _scan(folder: Path, environ: Mapping[str, str], kind: Kind | None) -> list[Result]:
     files = sorted(path for path in folder.iterdir() if path.suffix == ".json")
     results = _read_all(files[:MOST_FILES], environ, kind, is_scan=True)
     if files[MOST_FILES:]:
         problem = f"holds more than {MOST_FILES} files; the others are not read"
         results.append(Unreadable(where=str(folder), problem=problem))
-    if not results:
-        results.append(Unreadable(where=str(folder), problem="holds no sign-in that is known here"))
     return results
 
 

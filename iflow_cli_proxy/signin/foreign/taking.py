@@ -1,7 +1,6 @@
 """What becomes of accounts that are brought in: new ones, newer credentials for known ones, and nothing new.
 
-Values in, values out; writing them down is for the caller. Two accounts are the same when they share a key, a refresh
-token, the provider's own id of the person, or our id.
+Values in, values out; writing them down is for the caller. What makes two accounts the same is `signin/identity.py`'s.
 """
 
 from __future__ import annotations
@@ -10,18 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import count
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final
 
 from iflow_cli_proxy.core.ids import Entropy, uuid4
-from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
-from iflow_cli_proxy.signin.enrol import slug
+from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
+from iflow_cli_proxy.signin.identity import free_label, is_dead, made_label, marks, revived
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LONGEST_LABEL: Final = 63
-_Mark: TypeAlias = tuple[str, str, str]
-"""Provider, kind and text."""
 
 
 class Fate(StrEnum):
@@ -46,10 +41,10 @@ def plan(
 ) -> list[Step]:
     """A step for each account that is brought, in its order; later ones are compared with earlier ones too."""
     known = list(existing)
-    places = {mark: at for at, one in reversed(list(enumerate(known))) for mark in _marks(one)}
+    places = {mark: at for at, one in reversed(list(enumerate(known))) for mark in marks(one)}
     steps: list[Step] = []
     for each in brought:
-        at = next((places[mark] for mark in _marks(each) if mark in places), len(known))
+        at = next((places[mark] for mark in marks(each) if mark in places), len(known))
         if at == len(known):
             known.append(_fitted(each, known, now, entropy))
             fate = Fate.IMPORTED
@@ -57,7 +52,7 @@ def plan(
             newer = renewed(known[at], each, now=now)
             fate = Fate.ALREADY_THERE if newer is None else Fate.UPDATED
             known[at] = newer or known[at]
-        places |= {mark: places.get(mark, at) for mark in (*_marks(each), *_marks(known[at]))}
+        places |= {mark: places.get(mark, at) for mark in (*marks(each), *marks(known[at]))}
         steps.append(Step(fate=fate, account=known[at], brought=each))
     return steps
 
@@ -68,7 +63,7 @@ def renewed(known: SavedAccount, brought: SavedAccount, *, now: float) -> SavedA
         return None
     tokens = brought.tokens or known.tokens
     return replace(
-        known,
+        revived(known),
         auth_type=AuthType.OAUTH if tokens else AuthType.API_KEY,
         api_key=brought.api_key or known.api_key,
         api_key_expires_at=brought.api_key_expires_at if brought.api_key else known.api_key_expires_at,
@@ -76,58 +71,31 @@ def renewed(known: SavedAccount, brought: SavedAccount, *, now: float) -> SavedA
         base_url=known.base_url or brought.base_url,
         user_id=known.user_id or brought.user_id,
         updated_at=now,
-        last_error="",
-        last_error_at=None,
-        failing_since=None,
-        refresh_failures=0,
-        state=AccountState.DISABLED if known.state is AccountState.DISABLED else AccountState.OK,
-        is_refused=False,
-        rests_until=None,
         imported_from=brought.imported_from,
     )
 
 
-def _marks(account: SavedAccount) -> list[_Mark]:
-    """What makes it the same as another that has one of them, the surest first."""
-    tokens = account.tokens
-    marks = {
-        "id": account.id,
-        "key": account.api_key.reveal(),
-        "refresh token": tokens.refresh_token.reveal() if tokens else "",
-        "access token": tokens.access_token.reveal() if tokens else "",
-        "user": account.user_id,
-    }
-    return [(account.provider, kind, text) for kind, text in marks.items() if text]
-
-
 def _is_newer(known: SavedAccount, brought: SavedAccount) -> bool:
     """By the end of its tokens where both have some, else by age; a dead credential gives way to any other."""
-    is_dead = known.is_refused or known.state is AccountState.NEEDS_LOGIN
     if brought.tokens is not None:
         if known.tokens is None:
             return True
         if brought.tokens.refresh_token == known.tokens.refresh_token:
             return False
-        return is_dead or (brought.tokens.expires_at or -inf) > (known.tokens.expires_at or -inf)
+        return is_dead(known) or (brought.tokens.expires_at or -inf) > (known.tokens.expires_at or -inf)
     if not brought.api_key or brought.api_key == known.api_key:
         return False
-    return is_dead or brought.updated_at > known.updated_at
+    return is_dead(known) or brought.updated_at > known.updated_at
 
 
 def _fitted(account: SavedAccount, known: Sequence[SavedAccount], now: float, entropy: Entropy) -> SavedAccount:
     """A new account of ours: an id of its own, a label nobody else has there."""
     taken = {one.id for one in known}
+    labels = {one.label for one in known if one.provider == account.provider}
     return replace(
         account,
         id=account.id if _UUID.fullmatch(account.id) and account.id not in taken else uuid4(entropy),
-        label=_free_label(account, known),
+        label=free_label(made_label(account.label, account.user_id, account.provider), labels),
         created_at=account.created_at or now,
         updated_at=now,
     )
-
-
-def _free_label(account: SavedAccount, known: Sequence[SavedAccount]) -> str:
-    taken = {one.label for one in known if one.provider == account.provider}
-    wanted = slug(account.label) or slug(account.user_id) or slug(account.provider) or "account"
-    numbered = (f"{wanted[: _LONGEST_LABEL - 4]}-{number}" for number in count(2))
-    return wanted if wanted not in taken else next(label for label in numbered if label not in taken)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from iflow_cli_proxy.config.checks import is_http_url
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.signin.foreign.reading import Unusable
@@ -63,7 +64,7 @@ def secret(
 
 def address(text: str) -> str:
     """An http or https base URL without a slash at its end; "" for anything else."""
-    return text.rstrip("/") if _ADDRESS.fullmatch(text) else ""
+    return text.rstrip("/") if _ADDRESS.fullmatch(text) and is_http_url(text) else ""
 
 
 def _filled_in(value: str, environ: Mapping[str, str], what: str) -> str:

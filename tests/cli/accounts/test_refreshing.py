@@ -181,7 +181,7 @@ def test_a_named_account_is_refreshed_and_its_rotated_token_kept(desk: Desk) -> 
 
     assert (done.code, desk.endpoint.shown) == (0, ["rt-good"])
     assert desk.refresh_token("good") == "rt-good+"
-    assert done.out.splitlines()[1].split() == ["desk/good", "refreshed", "in", "23", "h"]
+    assert done.out.splitlines()[1].split() == ["desk/good", "refreshed", "in", "24", "h"]
 
 
 def test_all_is_meant_by_naming_none_and_takes_only_what_is_due(desk: Desk) -> None:

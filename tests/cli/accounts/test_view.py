@@ -49,15 +49,6 @@ def test_a_sign_in_that_takes_no_requests_and_a_key_that_needs_no_place_have_wor
     assert view.state_word(_known(place=None, is_ours=False, api_key=Secret(), tokens=None), NOW) == "ok"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3 * 3600, "3 h"), (47 * 3600, "47 h"),
-     (48 * 3600, "2 d"), (400 * 86_400, "400 d")],
-)  # fmt: skip
-def test_a_span_is_its_largest_whole_unit(seconds: float, text: str) -> None:
-    assert view.span(seconds) == text
-
-
 def test_the_first_end_of_its_credentials_is_shown() -> None:
     tokens = Tokens(access_token=Secret("at"), refresh_token=Secret("rt"), expires_at=NOW + 10_800)
 

@@ -263,15 +263,16 @@ def test_without_one_the_address_of_a_page_that_does_not_load_is_copied() -> Non
 
 def test_a_registered_port_is_kept_for_pasting_too() -> None:
     client = OAuthClient(token_url="x", client_id="c", authorize_url="x", redirect_host="localhost", redirect_port=1455)
-    talk = Talk(client=client, person=Person("abc"))
+    talk = Talk(client=client, person=Person("abc-12345"))
     talk.hold(Method.PASTE)
-    assert talk.flows.events == [("finish", "abc", "http://localhost:1455/oauth2callback")]
+    assert talk.flows.events == [("finish", "abc-12345", "http://localhost:1455/oauth2callback")]
 
 
 def test_nonsense_may_be_corrected_twice() -> None:
-    talk = Talk(person=Person("not a code", "https://id.example.com/", "good"))
+    talk = Talk(person=Person("not a code", "ls", "good-code"))
     talk.hold(Method.PASTE)
     assert len(talk.person.asked) == 3
+    assert talk.flows.events[-1][1] == "good-code", "what comes after nonsense is the next answer"
 
     talk = Talk(person=Person("not a code", "https://id.example.com/", "no good", "good"))
     assert isinstance(talk.fails(Method.PASTE), InvalidRequest)

@@ -7,13 +7,14 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.cli.signing.terminal import Terminal, ends_tidily
+from iflow_cli_proxy.cli.signing.terminal import Terminal, ends_tidily, interruptible
 from tests.support.patience import until
 
 if sys.platform == "win32":
@@ -107,6 +108,26 @@ async def test_a_signal_undoes_what_was_done_before_it_ends_the_program(number: 
     assert leaving.value.code == 128 + number
     assert undone == ["all"]
     assert signal.getsignal(number) is signal.SIG_DFL
+
+
+async def test_a_question_inside_is_left_at_once_and_the_signals_are_as_before() -> None:
+    """The loop cannot hear of a signal while the question blocks it."""
+    heard: list[int] = []
+
+    async def wait() -> None:
+        with ends_tidily():
+            try:
+                with interruptible():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    time.sleep(5)
+            except SystemExit as leaving:
+                heard.append(int(leaving.code or 0))
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+
+    with pytest.raises(SystemExit) as leaving:
+        await wait()
+    assert heard == [leaving.value.code] == [143]
 
 
 async def test_being_cancelled_by_others_stays_that() -> None:

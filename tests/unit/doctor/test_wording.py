@@ -2,18 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from iflow_cli_proxy.core.errors import StateError
-from iflow_cli_proxy.doctor.wording import mode_text, name_of, reason_of, shown, span
+from iflow_cli_proxy.doctor.wording import mode_text, name_of, reason_of, shown
 from tests.support.saved_accounts import saved_account
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (-90, "1 min"), (7200, "2 h"), (86_400, "24 h"), (200_000, "2 d")]
-)
-def test_a_length_of_time_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
-    assert span(seconds) == text
 
 
 def test_the_home_folder_is_a_tilde_and_other_places_are_whole() -> None:

@@ -85,20 +85,6 @@ def test_a_table_without_an_address_is_refused() -> None:
     assert caught.value.param == "providers.desk.base_url"
 
 
-def test_a_key_of_the_table_goes_before_one_of_the_environment() -> None:
-    settings = ProviderSettings(
-        api_key=Secret("sk-table"), api_key_env="DESK_KEY", base_url="http://d:1", concurrency=4
-    )
-    [account] = find_accounts("desk", settings, around({"DESK_KEY": "sk-env"})).accounts
-    assert (account.id, account.api_key.reveal(), account.concurrency) == ("desk", "sk-table", 4)
-
-
-def test_a_key_may_come_from_a_named_variable() -> None:
-    settings = ProviderSettings(api_key_env="DESK_KEY", base_url="http://d:1")
-    [account] = find_accounts("desk", settings, around({"DESK_KEY": " sk-env\n"})).accounts
-    assert (account.api_key.reveal(), account.origin) == ("sk-env", "DESK_KEY")
-
-
 def test_a_named_variable_that_is_not_set_is_told_and_the_upstream_still_called() -> None:
     found = find_accounts("desk", ProviderSettings(api_key_env="DESK_KEY", base_url="http://d:1"), around())
     assert not found.accounts[0].api_key
@@ -126,12 +112,6 @@ def test_a_sign_in_of_the_configuration_is_no_account_before_somebody_has_signed
     assert found.accounts == ()
     assert found.findings[-1].hint == "iflow2api login desk"
     assert len(find_accounts("desk", replace(settings, api_key=Secret("sk-1")), around()).accounts) == 1
-
-
-def test_a_key_with_a_line_break_is_not_sent() -> None:
-    found = find_accounts("desk", ProviderSettings(api_key=Secret("sk-x\r\ny: z"), base_url="http://d:1"), around())
-    assert not any(account.api_key for account in found.accounts)
-    assert "characters" in found.findings[0].problem
 
 
 def test_an_existing_sign_in_of_the_iflow_client_is_found_with_no_command() -> None:

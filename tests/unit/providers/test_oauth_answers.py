@@ -199,6 +199,16 @@ def test_i45_the_tokens_we_hold_are_in_no_message() -> None:
     assert "[secret] of [secret] is dead" in caught.value.message
 
 
+def test_what_is_refused_is_called_a_code_at_a_login_and_a_sign_in_at_a_refresh() -> None:
+    for word in ("invalid_grant", "invalid_token"):
+        with pytest.raises(LoginRequired, match="no longer accepts this sign-in"):
+            read_tokens(CLIENT, answer({"error": word}, 400), now=NOW, old=OLD)
+    with pytest.raises(LoginRequired, match="did not accept this code"):
+        read_tokens(CLIENT, answer({"error": "invalid_grant"}, 400), now=NOW)
+    with pytest.raises(LoginRequired, match="did not accept this code"):
+        read_poll(CLIENT, answer({"error": "invalid_grant"}, 400), now=NOW)
+
+
 # --- device codes -------------------------------------------------------------------------------------------------
 
 

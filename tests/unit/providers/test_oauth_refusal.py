@@ -178,8 +178,7 @@ def test_i45_words_of_a_server_are_cleaned_and_secrets_it_echoes_are_hidden() ->
     said = "\x1b[31mtoken rt-4567 from https://10.1.2.3/x\x1b[0m is <b>dead</b>\nsk-0123456789abcdef"
     error = refused(400, {"error": "invalid_grant", "error_description": said}, secrets=[Secret("rt-4567")])
     assert error.message == (
-        "The sign-in server no longer accepts this code or refresh token. "
-        "It says: token [secret] from [address] is dead [secret]"
+        "The sign-in server did not accept this code. It says: token [secret] from [address] is dead [secret]"
     )
 
 

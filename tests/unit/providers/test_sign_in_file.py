@@ -12,7 +12,7 @@ from iflow_cli_proxy.providers.sign_in_file import decode_object, read_object
 PATH = Path("/home/me/creds.json")
 
 
-def read(content: bytes | OSError | None) -> dict[str, Any] | Finding | None:
+def read(content: bytes | OSError | None) -> tuple[dict[str, Any], float] | Finding | None:
     def reader(path: Path) -> FileText | None:
         assert path == PATH
         if isinstance(content, OSError):
@@ -27,7 +27,7 @@ def test_a_file_that_is_not_there_is_nothing_to_talk_about() -> None:
 
 
 def test_an_object_is_read() -> None:
-    assert read(b'{"a": 1}') == {"a": 1}
+    assert read(b'{"a": 1}') == ({"a": 1}, 1.0)
 
 
 @pytest.mark.parametrize(

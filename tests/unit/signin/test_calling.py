@@ -4,8 +4,18 @@ import asyncio
 
 import pytest
 
-from iflow_cli_proxy.core.errors import ConnectionLost, CutOff, GatewayError, Malformed, TimedOut, Unreachable
-from iflow_cli_proxy.signin.calling import LARGEST_BYTES, call
+from iflow_cli_proxy.core.errors import (
+    ConnectionLost,
+    CutOff,
+    GatewayError,
+    Malformed,
+    TimedOut,
+    Unreachable,
+    UpstreamError,
+)
+from iflow_cli_proxy.providers.oauth_refusal import LARGEST_BYTES
+from iflow_cli_proxy.signin.calling import call
+from iflow_cli_proxy.transport import faults
 from iflow_cli_proxy.transport.base import UpstreamRequest
 from tests.support.fake_transport import Answer, FakeReply, FakeTransport
 from tests.support.patience import until
@@ -52,6 +62,24 @@ async def test_what_the_transport_says_passes_through(answer: Answer, kind: type
     with pytest.raises(kind):
         await call(transport, REQUEST)
     assert all(reply.is_closed for reply in transport.replies)
+
+
+@pytest.mark.parametrize("answer", [faults.refused(None), faults.unresolved(), faults.tls_failed("expired")])
+async def test_a_sign_in_server_that_cannot_be_reached_is_called_one(answer: UpstreamError) -> None:
+    kind, facts = type(answer), (answer.param, answer.code, answer.retry_after_s)
+    with pytest.raises(kind) as caught:
+        await call(FakeTransport(answer), REQUEST, provider="iflow")
+
+    assert caught.value.message.startswith("The sign-in server of iflow")
+    assert "iflow2api doctor --online" in caught.value.hint
+    assert (caught.value.param, caught.value.code, caught.value.retry_after_s) == facts
+
+
+async def test_a_proxy_is_not_called_a_sign_in_server() -> None:
+    error = faults.proxy_refused(None, 407)
+    with pytest.raises(Unreachable, match=r"The proxy in upstream\.proxy refuses") as caught:
+        await call(FakeTransport(error), REQUEST, provider="iflow")
+    assert caught.value.hint == "correct the credentials in upstream.proxy"
 
 
 @pytest.mark.parametrize("answer", [asyncio.Event(), FakeReply(b"{", asyncio.Event())])

@@ -19,7 +19,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount, Tokens
 from iflow_cli_proxy.providers.signin import Profile, RefreshPolicy
 from iflow_cli_proxy.signin import outcome
-from iflow_cli_proxy.signin.timing import lacks_profile
+from iflow_cli_proxy.signin.timing import is_given_up, lacks_profile
 from tests.support.saved_accounts import full_account, saved_account
 
 NOW = 1_700_000_000.0
@@ -71,6 +71,12 @@ def test_tokens_whose_key_has_not_come_yet_are_marked_and_a_refused_key_stays_re
     assert after.api_key == saved_account().api_key
 
 
+def test_where_nobody_tells_an_id_the_name_to_the_letter_stands_in() -> None:
+    pending = outcome.renewed(saved_account(), NEW, now=NOW, awaits_profile=True)
+
+    assert outcome.completed(pending, Profile(api_key=Secret("k"), label="A.b@x"), now=NOW).user_id == "A.b@x"
+
+
 def test_the_key_completes_the_refresh_and_the_label_stays() -> None:
     pending = outcome.renewed(saved_account(is_refused=True), NEW, now=NOW, awaits_profile=True)
 
@@ -80,6 +86,9 @@ def test_the_key_completes_the_refresh_and_the_label_stays() -> None:
     assert (new_key.api_key, new_key.label, new_key.user_id) == (Secret("sk-new"), "one@example.com", "7")
     assert not new_key.is_refused
     assert same_key.is_refused
+    dead = replace(pending, state=AccountState.NEEDS_LOGIN)
+    assert outcome.completed(dead, Profile(api_key=Secret("sk-new")), now=NOW).state is AccountState.OK
+    assert outcome.completed(dead, Profile(api_key=dead.api_key), now=NOW).state is AccountState.NEEDS_LOGIN
     assert not lacks_profile(new_key)
 
 
@@ -97,11 +106,26 @@ def test_a_dead_refresh_token_needs_a_sign_in_and_takes_nothing_away(error: Gate
     assert (after.last_error, after.last_error_at, after.refresh_failures) == (error.message, NOW, 4)
 
 
+def test_why_a_sign_in_is_needed_is_not_forgotten_over_a_failure_that_passes() -> None:
+    ended = outcome.failed(failing(2, Overloaded("busy")), LoginRequired("gone"), POLICY, now=NOW + 600)
+    given_up = failing(290, Overloaded("busy"))
+    assert not is_given_up(ended)
+    assert is_given_up(given_up)
+
+    for before in (ended, given_up):
+        after = outcome.failed(before, Unreachable("no network"), POLICY, now=NOW + 9 * DAY)
+
+        assert (after.state, after.last_error) == (AccountState.NEEDS_LOGIN, before.last_error)
+        assert is_given_up(after) == is_given_up(before)
+        assert (after.last_error_at, after.refresh_failures) == (NOW + 9 * DAY, before.refresh_failures + 1)
+    assert not is_given_up(outcome.failed(given_up, LoginRequired("gone"), POLICY, now=NOW))
+
+
 def test_a_disabled_account_stays_disabled() -> None:
     after = outcome.failed(saved_account(state=AccountState.DISABLED), LoginRequired("gone"), POLICY, now=NOW)
 
     assert after.state is AccountState.DISABLED
-    assert outcome.is_over(after, LoginRequired("gone"))
+    assert after.last_error == "gone"
 
 
 def test_a_setting_that_is_wrong_is_not_the_end_of_an_account() -> None:
@@ -169,7 +193,6 @@ def test_i45_what_is_noted_is_one_clean_line_without_secrets() -> None:
     assert told.isprintable()
     assert "example" not in told
     assert outcome.told(Overloaded(""), account) == "The refresh failed (Overloaded)."
-    assert outcome.told(Unreachable("The upstream cannot be reached."), account).startswith("The sign-in server")
 
 
 def test_a_credential_from_memory_keeps_what_was_decided_on_disk_meanwhile() -> None:

@@ -191,8 +191,22 @@ async def test_a_refresh_that_has_begun_is_finished_when_all_callers_have_left()
     assert scene.saved.bearer == Secret("at-1")
 
 
+async def test_r12_at_closing_a_token_endpoint_that_was_asked_gets_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iflow_cli_proxy.signin.refresh._CLOSING_S", 0.01)
+    may_answer = asyncio.Event()
+    scene = Scene(FakeReply(may_answer, b'{"access_token":"at-1","refresh_token":"rt-1"}'))
+    caller = asyncio.ensure_future(scene.refresh())
+    await until(lambda: scene.calls == 1)
+
+    asyncio.get_running_loop().call_later(0.1, may_answer.set)
+    await scene.refresher.aclose()
+
+    assert (await caller).bearer == scene.saved.bearer == Secret("at-1")
+
+
 async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iflow_cli_proxy.signin.refresh._CLOSING_S", 0.01)
+    monkeypatch.setattr("iflow_cli_proxy.signin.refresh._ANSWERING_S", 0.01)
     scene = Scene(asyncio.Event())
     caller = asyncio.ensure_future(scene.refresh())
     await until(lambda: scene.calls == 1)
@@ -259,7 +273,7 @@ async def test_a_dead_host_fails_at_once_while_it_rests_and_is_asked_again_after
     assert isinstance(await scene.failure(), Unreachable)
     resting = await scene.failure("at-old")
     assert scene.calls == 1
-    assert "The sign-in server cannot be reached." in resting.message
+    assert "The sign-in server of iflow cannot be reached." in resting.message
     assert resting.retry_after_s == pytest.approx(30, abs=3)
     scene.clock.advance(33)
     assert (await scene.refresh("at-old")).bearer == Secret("at-1")
@@ -328,8 +342,8 @@ async def test_one_warning_for_each_kind_of_failure_in_a_row(caplog: pytest.LogC
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warnings == [
         "refreshing iflow account one@example.com: The sign-in server cannot answer now (status 503).",
-        "refreshing iflow account one@example.com: The sign-in server cannot be reached.",
-        "refreshing iflow account one@example.com: The sign-in server cannot be reached.",
+        "refreshing iflow account one@example.com: The sign-in server of iflow cannot be reached.",
+        "refreshing iflow account one@example.com: The sign-in server of iflow cannot be reached.",
     ]
 
 
@@ -344,6 +358,25 @@ async def test_giving_up_after_a_day_asks_for_a_sign_in() -> None:
     assert isinstance(error, LoginRequired)
     assert "25 hours" in error.message
     assert scene.saved.state is AccountState.NEEDS_LOGIN
+
+
+async def test_what_was_only_given_up_is_tried_a_day_later_and_comes_back_by_itself() -> None:
+    clock = FakeClock()
+    long_ago = clock.now() - 90_000
+    scene = Scene(BUSY, BUSY, good(1), refresh_failures=100, failing_since=long_ago, last_error_at=long_ago)
+    reason = (await scene.failure()).message
+
+    for _ in range(2):
+        scene.clock.advance(86_000)
+        assert (await scene.failure()).message == reason
+        scene.clock.advance(500)
+        if scene.calls == 1:
+            assert (await scene.failure()).message == reason
+
+    assert scene.calls == 2
+    scene.clock.advance(86_500)
+    assert (await scene.refresh()).state is AccountState.OK
+    assert scene.saved.last_error == ""
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -55,6 +56,14 @@ def without_refresh_token() -> SavedAccount:
 )
 def test_some_accounts_are_never_due(one: SavedAccount) -> None:
     assert due(one, QWEN, now=NOW + DAY, chance=0.5) is None
+
+
+def test_an_account_that_was_only_given_up_is_due_once_a_day() -> None:
+    one = account(state=AccountState.NEEDS_LOGIN, failing_since=NOW - 2 * DAY, refresh_failures=99, last_error_at=NOW)
+
+    assert wait_s(one, now=NOW + HOUR) == DAY - HOUR
+    assert wait_s(one, now=NOW + DAY) == 0
+    assert rest_s(replace(one, failing_since=None), QWEN, now=NOW + DAY) == inf
 
 
 # --- when ---------------------------------------------------------------------------------------------------------

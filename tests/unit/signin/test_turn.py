@@ -135,6 +135,8 @@ def test_a_place_without_notes_does_not_hide_that_a_sign_in_is_over() -> None:
 
     told = mine.told(account(clock))
     assert (told.state, told.last_error) == (AccountState.NEEDS_LOGIN, "Gone.")
+    mine.failed(account(clock, refresh_failures=1), POLICY, Overloaded("Busy."), is_over=False)
+    assert mine.told(account(clock)) == told, "what passes later takes nothing back"
     for other in (account(clock, 2), account(clock, state=AccountState.DISABLED), saved_account(id="another")):
         assert mine.told(other) == other
     mine.succeeded(account(clock), POLICY)

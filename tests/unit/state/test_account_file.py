@@ -1,5 +1,6 @@
 """RELIABILITY F53, I45."""
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,18 @@ def test_f53_what_is_wrong_is_told_with_its_place(data: bytes, problem: str | No
 
     assert not caught.value.is_intact
     assert problem is None or caught.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("url", ["apis.iflow.cn/v1", "ftp://x/v1", "https://a b/v1", "https://", "https://me:pw@x/v1"])
+def test_a_credential_is_never_sent_to_what_is_no_address(url: str) -> None:
+    tokens = jsonx.decode(text_of())["tokens"]
+    for name, text in {
+        "base_url": text_of(base_url=url),
+        "tokens.base_url": text_of(tokens={**tokens, "base_url": url}),
+    }.items():
+        with pytest.raises(Unreadable) as caught:
+            decode(text)
+        assert re.fullmatch(rf"line \d+, column \d+: Expected a URL .+ \({name}\)", caught.value.problem)
 
 
 def test_i45_no_secret_is_in_any_message() -> None:

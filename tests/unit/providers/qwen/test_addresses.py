@@ -52,6 +52,7 @@ def test_the_vendors_hosts_are_trusted(given: str) -> None:
         "https://evil.com#.qwen.ai",
         "https://evil.com\\.qwen.ai",
         "https://portal.qwen.ai:x/v1",
+        "https://portal.qwen.ai:0/v1",
         "https://portal.qwen.ai/v1\nHost: evil.com",
         "ftp://portal.qwen.ai",
         "http://127.0.0.1:9801/v1",

@@ -231,6 +231,12 @@ def test_what_the_answer_did_not_say_stays_as_it_was() -> None:
     assert written == {**CREDS, "access_token": "at-2"}
 
 
+def test_a_token_whose_end_nobody_told_does_not_inherit_that_of_the_old_one() -> None:
+    """It would count as ended at once, and be refreshed every five minutes for ever."""
+    account = replace(refreshed(expires_at=None), refreshed_at=1_770_000_000.5)
+    assert jsonx.decode(merge(jsonx.encode(CREDS), account))["expiry_date"] == 1_770_003_600_500
+
+
 def test_a_new_address_is_written_without_what_the_client_adds() -> None:
     account = refreshed(base_url="https://dashscope.aliyuncs.com/compatible-mode/v1")
     written = merge(jsonx.encode({**CREDS, "token_type": None}), account)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.signin.foreign.kinds import QWEN_CODE
+from iflow_cli_proxy.signin.foreign.kinds import IFLOW_GO, QWEN_CODE
 from iflow_cli_proxy.signin.foreign.places import POOL_VARIABLE, known_places
 from iflow_cli_proxy.signin.foreign.search import (
     LARGEST_BYTES,
@@ -141,8 +141,23 @@ def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
     assert "null" in _problem(look_at(Path("a\0b"), {}))
 
 
-def test_a_folder_with_nothing_in_it_is_said(tmp_path: Path) -> None:
-    assert "holds no sign-in" in _problem(look_at(tmp_path, {}))
+def test_a_folder_with_nothing_in_it_is_said_with_what_would_be_understood(tmp_path: Path) -> None:
+    (only,) = look_at(tmp_path, {})
+    assert isinstance(only, Unreadable)
+    assert "holds no sign-in" in only.problem
+    for name in ("oauth_creds.json", "keys.json", "data/accounts/*.json"):
+        assert name in only.hint
+
+
+def test_the_project_folder_of_iflow_go_stands_for_its_accounts(tmp_path: Path) -> None:
+    below = tmp_path / "data" / "accounts"
+    below.mkdir(parents=True)
+    _write(below / "a.json", {"uuid": "0b5c2d5e-7d34-4f0e-9a51-0123456789ab", "api_key": "sk-0123456789abcdef"})
+    _write(tmp_path / "package.json", {"name": "x"})
+
+    for kind in (None, IFLOW_GO):
+        results = [one for one in look_at(tmp_path, {}, kind) if isinstance(one, Found) and one.reading.accounts]
+        assert [one.program for one in results] == ["iflow-go"]
 
 
 def test_a_folder_is_read_up_to_a_limit(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_references_to_variables_are_filled_in_where_the_program_does_so() -> No
         ("https://host/v1?key=1", ""),
         ("file:///etc/passwd", ""),
         ("https://a b", ""),
+        ("https://host:99999/v1", ""),
         ("", ""),
     ],
 )

@@ -1,8 +1,8 @@
 import pytest
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.json_position import describe
 from iflow_cli_proxy.core.jsonx import JsonError
-from iflow_cli_proxy.state.json_position import describe
 
 TEXT = b"""{
   "label": "a \\" tokens: {",
