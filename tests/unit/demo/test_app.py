@@ -97,7 +97,7 @@ async def test_a_stream_looks_like_the_vendors(caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("key", "kind"),
-    [("sk-old", errors.Expired), ("sk-bad", errors.Revoked), ("sk-unknown", errors.Expired), (" ", errors.Expired)],
+    [("sk-old", errors.Expired), ("sk-bad", errors.Blocked), ("sk-unknown", errors.Expired), (" ", errors.Expired)],
 )
 async def test_a_bad_key_is_refused_in_a_way_the_provider_understands(
     caller: Caller, key: str, kind: type[errors.GatewayError]
