@@ -25,6 +25,12 @@ class Account:
     """Where this account's API begins; empty for the provider's own."""
     concurrency: int = 0
     """Requests at one time; 0 for no limit."""
+    rpm: int = 0
+    """Requests a minute; 0 for as learned from the upstream."""
+    tpm: int = 0
+    """Tokens a minute; 0 for as learned from the upstream."""
+    weight: float = 1.0
+    """Its share under the strategy `weighted`, where the pool that is asked says nothing else."""
     origin: str = ""
     """Where it was found (a file or variable name), for people; never sent anywhere."""
     fresh_until: float = inf

@@ -7,7 +7,7 @@ Knows which facts there are and what follows from them at a given moment. Refuse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
 
@@ -82,6 +82,10 @@ class SavedAccount:
     is_refused: bool = False
     """The upstream did not take the bearer and no refresh helped; cleared by a new credential."""
     rests_until: float | None = None
+    rests_model: str = ""
+    """The model it rests for; empty for all."""
+    rest_reason: str = ""
+    """As in `pool/rest.py`; empty while it does not rest."""
     concurrency: int | None = None
     """Requests at one time, 0 for no limit; None as its provider has it."""
     imported_from: str = ""
@@ -114,3 +118,25 @@ class SavedAccount:
     def can_refresh_later(self) -> bool:
         """An expired bearer may come back by itself."""
         return self.can_refresh and self.state is not AccountState.NEEDS_LOGIN
+
+
+def enabled(account: SavedAccount) -> SavedAccount:
+    """In use again, with every mark gone that kept it out: the person knows better."""
+    return replace(
+        without_rest(account),
+        state=AccountState.OK,
+        is_refused=False,
+        failing_since=None,
+        refresh_failures=0,
+        last_error="",
+        last_error_at=None,
+    )
+
+
+def disabled(account: SavedAccount) -> SavedAccount:
+    return replace(without_rest(account), state=AccountState.DISABLED)
+
+
+def without_rest(account: SavedAccount) -> SavedAccount:
+    """Nothing is noted of a rest; the state is what it was."""
+    return replace(account, rests_until=None, rests_model="", rest_reason="")

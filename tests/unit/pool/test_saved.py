@@ -8,7 +8,8 @@ from math import inf
 import pytest
 
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount, Tokens
+from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount, Tokens, disabled, enabled
+from tests.support.saved_accounts import full_account
 
 NOW = 1_700_000_000.0
 
@@ -63,3 +64,33 @@ def test_an_expired_bearer_is_usable_as_long_as_a_refresh_may_bring_another() ->
 
 def test_nothing_secret_is_in_the_repr() -> None:
     assert "0123456789" not in repr(BOTH)
+
+
+# --- switched on, switched off -------------------------------------------------------------------------------------
+
+
+def test_enabling_clears_every_mark_and_nothing_else() -> None:
+    before = full_account()
+
+    after = enabled(before)
+
+    assert after == replace(
+        before,
+        state=AccountState.OK,
+        is_refused=False,
+        rests_until=None,
+        rests_model="",
+        rest_reason="",
+        failing_since=None,
+        refresh_failures=0,
+        last_error="",
+        last_error_at=None,
+    )
+    assert after.is_usable(1_700_000_000.0)
+
+
+def test_disabling_keeps_the_story_of_what_went_wrong() -> None:
+    after = disabled(full_account())
+
+    assert (after.state, after.last_error) == (AccountState.DISABLED, "the upstream said no")
+    assert not after.is_usable(1_700_000_000.0)
