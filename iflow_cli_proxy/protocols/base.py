@@ -16,7 +16,8 @@ import msgspec
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.events import Event, Reply
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.repair import Note
+from iflow_cli_proxy.core.request import ChatRequest, Image, Text
 from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.core.stage import Stage
 from iflow_cli_proxy.core.usage import Usage
@@ -51,6 +52,16 @@ class Envelope(msgspec.Struct, kw_only=True):
     """The whole body, decoded, for `decode_request`."""
     choices: int = 1
     """How many answers the client wants to its one question."""
+
+
+class PlacedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of a request and where it stands."""
+
+    path: str
+    """JSON path of its URL or its data, such as `messages[1].content[0].image_url.url`."""
+    image: Image
+    near: str = ""
+    """The text of the same message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +126,21 @@ class Tap(Protocol):
         ...
 
 
-class Codec(Protocol):
+class Voice(Protocol):
+    """What speaks to the client: a codec, or something that puts several answers together before it does."""
+
+    def encode_reply(self, reply: Reply, options: EncodeOptions) -> bytes: ...
+
+    def stream_encoder(self, options: EncodeOptions) -> Stage[Event, bytes]:
+        """Bytes of whole frames; a Failed event becomes the protocol's error event and no end marker."""
+        ...
+
+    def stream_error(self, error: GatewayError) -> bytes:
+        """The error event that ends a stream whose head was already sent."""
+        ...
+
+
+class Codec(Voice, Protocol):
     @property
     def name(self) -> str: ...
 
@@ -136,10 +161,25 @@ class Codec(Protocol):
         """Check the whole request. Raises InvalidRequest naming the JSON path."""
         ...
 
+    def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
+        """The envelope itself when nothing is wrong with its messages, else a mended one and what was done.
+
+        Raises InvalidRequest for what nobody can mend and no upstream takes.
+        """
+        ...
+
     def decode_request(self, envelope: Envelope) -> ChatRequest: ...
 
     def encode_request(self, request: ChatRequest) -> dict[str, Json]:
         """Top-level body fields, without `model` and `stream`."""
+        ...
+
+    def find_images(self, envelope: Envelope) -> tuple[PlacedImage, ...]:
+        """Every image in its messages, those in tool results included, in order."""
+        ...
+
+    def replace_images(self, envelope: Envelope, parts: Mapping[str, Text | Image]) -> Envelope:
+        """The same request with other parts at these paths of `find_images`; all else stays as it was written."""
         ...
 
     def read_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = ...) -> Usage | None:
@@ -150,18 +190,12 @@ class Codec(Protocol):
         """Raises GatewayError when the body is not an answer."""
         ...
 
-    def encode_reply(self, reply: Reply, options: EncodeOptions) -> bytes: ...
-
     def count_choices(self, body: bytes) -> int:
         """How many answers a request of ours asks an upstream for."""
         ...
 
     def stream_decoder(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Stage[Frame, Event]:
         """`choices` answers were asked for: a stream without an end marker is whole only with all of them."""
-        ...
-
-    def stream_encoder(self, options: EncodeOptions) -> Stage[Event, bytes]:
-        """Bytes of whole frames; a Failed event becomes the protocol's error event and no end marker."""
         ...
 
     def decode_error(self, body: Json) -> GatewayError | None:
@@ -172,10 +206,6 @@ class Codec(Protocol):
         ...
 
     def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply: ...
-
-    def stream_error(self, error: GatewayError) -> bytes:
-        """The error event that ends a stream whose head was already sent."""
-        ...
 
     def tap(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Tap:
         """`choices` as in `stream_decoder`."""

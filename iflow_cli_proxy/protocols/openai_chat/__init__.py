@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.events import Reply
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.repair import Note
+from iflow_cli_proxy.core.request import ChatRequest, Image, Text
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, ErrorReply, Inbound, Judge, RouteSpec
-from iflow_cli_proxy.protocols.openai_chat import errors, reply, request, stream, tap
+from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, ErrorReply, Inbound, Judge, PlacedImage, RouteSpec
+from iflow_cli_proxy.protocols.openai_chat import errors, images, repair, reply, request, stream, tap
 from iflow_cli_proxy.protocols.openai_chat.wire import PROTOCOL
 
 
@@ -28,11 +30,20 @@ class OpenAiChat:
     def read_envelope(self, inbound: Inbound) -> Envelope:
         return request.read_envelope(inbound)
 
+    def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
+        return repair.repair(envelope)
+
     def decode_request(self, envelope: Envelope) -> ChatRequest:
         return request.decode_request(envelope)
 
     def encode_request(self, chat: ChatRequest) -> dict[str, Json]:
         return request.encode_request(chat)
+
+    def find_images(self, envelope: Envelope) -> tuple[PlacedImage, ...]:
+        return images.find_images(envelope)
+
+    def replace_images(self, envelope: Envelope, parts: Mapping[str, Text | Image]) -> Envelope:
+        return images.replace_images(envelope, parts)
 
     def read_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
         return reply.read_reply(body, judge, failing_words)

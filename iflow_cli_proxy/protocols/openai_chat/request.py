@@ -200,7 +200,7 @@ def _decode_content(content: Json) -> Iterator[Part]:
             case "refusal":
                 yield Refusal(text=part.get("refusal") or "")
             case "image_url":
-                yield _decode_image(part.get("image_url"))
+                yield decode_image(part.get("image_url"))
             case "input_audio":
                 audio = part.get("input_audio") or {}
                 yield Audio(data=audio.get("data") or "", format=audio.get("format") or "")
@@ -214,7 +214,8 @@ def _decode_content(content: Json) -> Iterator[Part]:
                 yield Opaque(protocol=PROTOCOL, value=part)
 
 
-def _decode_image(image: Json) -> Image:
+def decode_image(image: Json) -> Image:
+    """What `image_url` holds: an object, or the URL alone."""
     url = image if isinstance(image, str) else (image or {}).get("url") or ""
     detail = "" if isinstance(image, str) else (image or {}).get("detail") or ""
     media_type, data = _split_data_url(url)

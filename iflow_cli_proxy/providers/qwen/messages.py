@@ -6,7 +6,6 @@ written anew. Nothing a client wrote is dropped except results of calls that wer
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.repair import Turn, results_of
 from iflow_cli_proxy.providers.qwen.arguments import mended
 
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
@@ -123,33 +123,24 @@ def _with(message: _Message, **fields: Any) -> _Message:
 
 
 def _answered(talk: list[_Message]) -> Iterator[_Message]:
-    """Every call with its result right behind it; the results stand where the next answer of the model begins."""
-    start = 0
-    while start < len(talk):
-        end = start + 1
-        while end < len(talk) and talk[end].head.role != "assistant":
-            end += 1
-        yield from _turn(talk[start:end])
-        start = end
+    """Every call with its result right behind it; what is no text in the results is shown behind the last of them."""
+    turns = [_turn(one.head) for one in talk]
+    results = results_of(turns)
+    for number, one in enumerate(talk):
+        if turns[number].answers is not None:
+            continue
+        yield _with_good_arguments(one)
+        shown: list[Json] = []
+        for place, found in enumerate(results.get(number, ())):
+            yield _no_result(turns[number].calls[place]) if found is None else _as_text(talk[found], shown)
+        if shown:
+            yield _Message({"role": "user", "content": shown}, _Head(role="user"))
 
 
-def _turn(messages: list[_Message]) -> Iterator[_Message]:
-    """What the model said (nothing, at the beginning) and everything up to the next time it speaks."""
-    results: defaultdict[str, list[_Message]] = defaultdict(list)
-    for one in messages:
-        if one.head.role == "tool":
-            results[one.head.tool_call_id or ""].append(one)
-    for one in messages:
-        if one.head.role == "assistant":
-            yield _with_good_arguments(one)
-            shown: list[Json] = []
-            for call in one.head.tool_calls or ():
-                found = results[call.id or ""]
-                yield _as_text(found.pop(0), shown) if found else _no_result(call.id or "")
-            if shown:
-                yield _Message({"role": "user", "content": shown}, _Head(role="user"))
-        elif one.head.role != "tool":
-            yield one
+def _turn(head: _Head) -> Turn:
+    if head.role == "tool":
+        return Turn(answers=head.tool_call_id or "")
+    return Turn(calls=tuple(call.id or "" for call in head.tool_calls or () if head.role == "assistant"))
 
 
 def _as_text(result: _Message, shown: list[Json]) -> _Message:

@@ -1,0 +1,112 @@
+"""Which tool result belongs to which call, and argument text made whole.
+
+Upstreams refuse a whole conversation for one call without a result, one result without a call, or one cut argument
+text, and a client that has such a message in its history sends it again with every turn. Knows calls and results only
+by their ids. Refuses to know how a protocol writes messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.jsonx import Json, JsonError
+
+NO_ARGUMENTS: Final = "{}"
+_CLOSER: Final = {"{": "}", "[": "]"}
+_ESCAPE: Final = "\\"
+_QUOTE: Final = '"'
+
+_check: Final = jsonx.typed(jsonx.Raw)
+"""Reads a text to its end without building anything."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One change to what a client sent: the JSON path in the client's own body, and what was done there."""
+
+    path: str
+    what: str
+
+
+# --- calls and results --------------------------------------------------------------------------------------------
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One message, as far as tools are concerned: ids of the calls it makes, or the id of the call it answers."""
+
+    calls: tuple[str, ...] = ()
+    answers: str | None = None
+
+
+def results_of(turns: Sequence[Turn]) -> dict[int, tuple[int | None, ...]]:
+    """Which turns are the results of each turn with calls, as they are to stand behind it.
+
+    One for each call and in their order, None where there is none; but results that stand right behind their calls
+    already keep the order they have. A result whose number is nowhere here answers no call.
+    """
+    found: dict[int, list[int | None]] = {}
+    asking: dict[str, list[int]] = {}
+    """Call id to the turns that have an unanswered call of it, the latest last: some upstreams use an id again."""
+    for number, turn in enumerate(turns):
+        for call_id in turn.calls:
+            asking.setdefault(call_id, []).append(number)
+        if turn.calls:
+            found[number] = [None] * len(turn.calls)
+        if turn.answers is not None and (open_turns := asking.get(turn.answers)):
+            caller = open_turns.pop()
+            place = next(
+                at for at, id in enumerate(turns[caller].calls) if id == turn.answers and found[caller][at] is None
+            )
+            found[caller][place] = number
+    return {caller: _as_they_stand(caller, results) for caller, results in found.items()}
+
+
+def _as_they_stand(caller: int, results: Sequence[int | None]) -> tuple[int | None, ...]:
+    behind = range(caller + 1, caller + 1 + len(results))
+    return tuple(behind) if set(results) == set(behind) else tuple(results)
+
+
+# --- arguments ----------------------------------------------------------------------------------------------------
+
+
+def mended_arguments(arguments: Json) -> str | None:
+    """The arguments of a call as JSON text, unchanged if they are that already; None when nothing can be made of them.
+
+    A text that was cut off is closed where it ends.
+    """
+    if not isinstance(arguments, str):
+        return NO_ARGUMENTS if arguments is None else jsonx.encode(arguments).decode()
+    if is_json(arguments):
+        return arguments
+    if not arguments.strip():
+        return NO_ARGUMENTS
+    closed = arguments + _missing_end(arguments)
+    return closed if is_json(closed) else None
+
+
+def is_json(text: str) -> bool:
+    try:
+        _check(text.encode())
+    except (JsonError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _missing_end(text: str) -> str:
+    """What would close the string and the brackets that are open at the end of `text`."""
+    open_brackets: list[str] = []
+    is_in_string = is_escaped = False
+    for letter in text:
+        if is_in_string:
+            is_in_string = is_escaped or letter != _QUOTE
+            is_escaped = not is_escaped and letter == _ESCAPE
+        elif letter == _QUOTE:
+            is_in_string = True
+        elif letter in _CLOSER:
+            open_brackets.append(_CLOSER[letter])
+        elif letter in _CLOSER.values() and open_brackets:
+            open_brackets.pop()
+    return (_QUOTE if is_in_string else "") + "".join(reversed(open_brackets))
