@@ -13,15 +13,17 @@ import msgspec
 
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import Blame, GatewayError
+from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.opening import Begun, Opening
 from iflow_cli_proxy.gateway.record import AttemptRecord, Exchange
 from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, Relay, WholeAnswer
+from iflow_cli_proxy.gateway.rewording import COMPRESSED_HEADER
 from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.pool.outcome import Outcome
 from iflow_cli_proxy.pool.pool import Lease
-from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
+from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope, Voice
 from iflow_cli_proxy.providers.base import Call, Provider
 from iflow_cli_proxy.routing.parameters import ParameterRule, apply_rules
 from iflow_cli_proxy.routing.resolve import Route
@@ -52,6 +54,11 @@ class AnswerRules:
 
     parameters: Sequence[ParameterRule] = ()
     merges_reasoning: bool = False
+    repairs_messages: bool = True
+    keeps_rounds: int = 0
+    """Above 0 the oldest rounds of a prompt that is too long are dropped, but never these last ones."""
+    continues: int = 0
+    """How often an answer that was cut off by nobody's limit is asked on."""
     names_account: bool = True
     """Tell the client which account and route answered."""
 
@@ -60,10 +67,21 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What all attempts of one exchange have in common."""
 
     codec: Codec
+    voice: Voice
     envelope: Envelope
     conversation: str
     deadline: Deadline
     exchange: Exchange
+    session: str = ""
+    """What the conversation is known by where accounts are chosen by it; empty elsewhere."""
+    allowed: frozenset[str] | None = None
+    """Ids of the accounts the caller may use; None for all."""
+    pool: str = ""
+    """The pool its client key is bound to."""
+    tokens: int = 0
+    """How many the prompt is thought to have."""
+    shortening: str = ""
+    """What was dropped of the prompt, for the client; empty when nothing was."""
 
 
 class Attempt:
@@ -91,6 +109,9 @@ class Attempt:
         self._clock = clock
         self._started_at = clock.monotonic()
         self._reply: UpstreamReply | None = None
+        self._answered: Mapping[str, str] = {}
+        """The headers of a reply that is not ours to close any more."""
+        self._is_sent = False
         self._is_closed = False
         question.exchange.account, question.exchange.route = lease.account.label, str(route)
 
@@ -103,10 +124,12 @@ class Attempt:
         question, exchange = self._question, self._question.exchange
         provider = self._upstream.provider
         request = provider.prepare(self._call(provider))
+        self._is_sent = True
         with question.deadline:
             reply = self._reply = await self._upstream.transport.send(request)
         opening = Opening(
             codec=question.codec,
+            voice=question.voice,
             upstream_codec=self._codecs[provider.protocol],
             provider=provider,
             envelope=question.envelope,
@@ -121,6 +144,7 @@ class Attempt:
         exchange.first_byte_s = self._clock.monotonic() - exchange.started_at
         headers = self._headers(reply)
         if isinstance(found, Begun):
+            self._turnstile.vouch(self.lease)
             return self._relay(found, reply, headers)
         exchange.usage = found.usage or _estimated(len(found.body))
         self.close()  # the account is free before the client has read a byte
@@ -131,10 +155,20 @@ class Attempt:
         if self._is_closed:
             return
         self._is_closed = True
+        headers = self._answered
         if self._reply is not None:
+            headers = self._reply.headers
             self._reply.close()
         kind = ending.kind if isinstance(ending, GatewayError) else ending
-        self._turnstile.leave(self.lease, kind if _counts_against_account(ending) else "")
+        usage = self._question.exchange.usage
+        outcome = Outcome(
+            error=ending if isinstance(ending, GatewayError) else None,
+            is_success=not ending,
+            tokens=usage.total if usage is not None and not ending else 0,
+            headers=headers,
+            is_unsent=not self._is_sent,
+        )
+        self._turnstile.leave(self.lease, outcome)
         self._question.exchange.attempts.append(
             AttemptRecord(
                 account=self.lease.account.label,
@@ -175,11 +209,12 @@ class Attempt:
             exchange.waited_s = deadline.waited_s
             if error is not None:
                 exchange.error_kind = error.kind
+            self._answered = reply.headers
             self._reply = None  # the relay may still want to read its end
             self.close(error or ("" if has_ended else CANCELLED))
 
         return Relay(
-            codec=self._question.codec,
+            voice=self._question.voice,
             reply=reply,
             deadline=deadline,
             pipe=begun.pipe,
@@ -196,6 +231,8 @@ class Attempt:
             for name, value in reply.headers.items()
             if name.startswith("x-ratelimit-") and value.isprintable() and len(value) <= 100
         }
+        if self._question.shortening:
+            headers[COMPRESSED_HEADER] = self._question.shortening
         if self._rules.names_account:
             overhead_s = max(0.0, (exchange.first_byte_s or 0.0) - exchange.waited_s)
             headers["x-iflow2api-account"] = _header_safe(exchange.account)
@@ -203,11 +240,6 @@ class Attempt:
             headers["x-iflow2api-attempts"] = str(len(exchange.attempts) + 1)
             headers["x-iflow2api-overhead-ms"] = f"{overhead_s * 1000:.1f}"
         return headers
-
-
-def _counts_against_account(ending: GatewayError | str) -> bool:
-    """A client's mistake, a client that left and a bug of ours say nothing about the account."""
-    return isinstance(ending, GatewayError) and ending.blame in (Blame.ACCOUNT, Blame.UPSTREAM)
 
 
 def _estimated(characters: int) -> Usage:

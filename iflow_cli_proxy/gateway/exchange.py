@@ -6,32 +6,36 @@ shown content, nothing has gone to the client and the next attempt may follow; a
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import isfinite
 from typing import Final
 
+import msgspec
+
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import CredentialError, GatewayError, LoginRequired, NoAccountAvailable, Revoked
-from iflow_cli_proxy.gateway.attempt import CANCELLED, OUR_BUG, AnswerRules, Attempt, Question, Upstream
+from iflow_cli_proxy.core.usage import estimate_tokens
+from iflow_cli_proxy.gateway.attempt import AnswerRules, Question, Upstream
+from iflow_cli_proxy.gateway.continuing import ContinuedStream, Seam, asking_on, continued, may_continue
+from iflow_cli_proxy.gateway.course import Course, Means
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
+from iflow_cli_proxy.gateway.images import LARGEST_BYTES, Fetch, check_sizes, inline_images
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, Relay
 from iflow_cli_proxy.gateway.renewal import NoRenewal, Renewal
-from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries, most_useful, pause_before_retry
-from iflow_cli_proxy.gateway.session import conversation_of
+from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries
+from iflow_cli_proxy.gateway.rewording import reworded
+from iflow_cli_proxy.gateway.session import conversation_of, session_of
 from iflow_cli_proxy.gateway.turnstile import Turnstile
-from iflow_cli_proxy.gateway.verdict import advise
-from iflow_cli_proxy.pool.account import Account
-from iflow_cli_proxy.pool.pool import Lease
-from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound
+from iflow_cli_proxy.gateway.vision import VisionBridge
+from iflow_cli_proxy.pool.client_key import allowed_accounts, allows_model, check_model
+from iflow_cli_proxy.pool.rules import Strategy
+from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound, Voice
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 _TIMEOUT_HEADER: Final = "x-request-timeout"
 _MOST_ROUTES: Final = 1024
-_LONGEST_RENEWAL_S: Final = 20.0
-"""A request waits no longer for a newer credential; the refresh itself goes on for the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class GatewayRules:
 
     retry: RetryRules = field(default_factory=RetryRules)
     answer: AnswerRules = field(default_factory=AnswerRules)
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The globs of each [pools.NAME] over provider/label."""
 
 
 class Gateway:
@@ -57,6 +63,8 @@ class Gateway:
         clock: Clock,
         chance: Callable[[], float],
         renewal: Renewal | None = None,
+        fetch: Fetch | None = None,
+        bridge: VisionBridge | None = None,
     ) -> None:
         self.codecs = codecs
         self.upstreams = upstreams
@@ -64,10 +72,21 @@ class Gateway:
         self.turnstile = turnstile
         self.rules = rules
         self._budget = budget
-        self._clock = clock
-        self._chance = chance
-        self._renewal = renewal or NoRenewal()
-        self._routes: dict[str, Route] = {}
+        self._means = Means(
+            codecs=codecs,
+            upstreams=upstreams,
+            table=table,
+            turnstile=turnstile,
+            retry=rules.retry,
+            answer=rules.answer,
+            budget=budget,
+            clock=clock,
+            chance=chance,
+            renewal=renewal or NoRenewal(),
+            bridge=bridge,
+        )
+        self._fetch = fetch
+        self._routes: dict[str, tuple[Route, ...]] = {}
         """Names that were resolved already: catalogues do not change while a gateway lives."""
 
     async def answer(self, inbound: Inbound, exchange: Exchange) -> Answer:
@@ -77,31 +96,94 @@ class Gateway:
             GatewayError: nothing good came of it. The caller words it in the client's protocol.
         """
         codec = self.codecs[inbound.protocol]
-        envelope = codec.read_envelope(inbound)
+        envelope = await self._understood(codec, inbound)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
-        route = self._routes.get(envelope.model) or self._route(envelope.model)
-        question = Question(
-            codec=codec,
-            envelope=envelope,
-            conversation=conversation_of(inbound.headers, envelope.values),
-            deadline=Deadline(self._limits(route, envelope, inbound)),
-            exchange=exchange,
-        )
+        routes = self._allowed_routes(exchange)
+        seam = self._seam(codec, envelope)
+        question = self._question(codec, seam or codec, envelope, inbound, exchange, routes[0])
         tries = Tries(forbids_ambiguous=inbound.headers.get("x-no-retry", "") not in ("", "0"))
         self._budget.first_attempt()
         answer: Answer | None = None
         try:
-            answer = await self._try(question, route, tries)
+            answer = await Course(self._means, question, routes, tries).run()
+            if seam is not None:
+                answer = await continued(answer, seam, partial(self._ask_on, question, routes), exchange)
             return answer
         finally:
-            if not isinstance(answer, Relay):
+            if not isinstance(answer, Relay | ContinuedStream):
                 question.deadline.close()
 
-    def _route(self, asked: str) -> Route:
-        route = resolve(asked, self.table)[0]
-        if len(self._routes) < _MOST_ROUTES:
-            self._routes[asked] = route
-        return route
+    async def _understood(self, codec: Codec, inbound: Inbound) -> Envelope:
+        """The checked request, with what the settings mend in it."""
+        envelope = codec.read_envelope(inbound)
+        if len(inbound.body) > LARGEST_BYTES:
+            check_sizes(codec.find_images(envelope))
+        if self.rules.answer.repairs_messages:
+            envelope, _ = codec.repair(envelope)
+        return envelope if self._fetch is None else await inline_images(codec, envelope, self._fetch)
+
+    def _seam(self, codec: Codec, envelope: Envelope) -> Seam | None:
+        """Only for answers that may be asked on: they leave the fast path."""
+        times = self.rules.answer.continues
+        return Seam(codec, times) if times and may_continue(codec.decode_request(envelope)) else None
+
+    async def _ask_on(self, question: Question, routes: tuple[Route, ...], text: str) -> Answer:
+        """The same conversation with the answer so far, for the rest of it."""
+        codec, envelope = question.codec, question.envelope
+        request = asking_on(codec.decode_request(envelope), text)
+        further = msgspec.structs.replace(question, envelope=reworded(envelope, codec, request))
+        self._budget.first_attempt()
+        return await Course(self._means, further, routes, Tries()).run()
+
+    def _question(
+        self, codec: Codec, voice: Voice, envelope: Envelope, inbound: Inbound, exchange: Exchange, route: Route
+    ) -> Question:
+        conversation = conversation_of(inbound.headers, envelope.values)
+        key = exchange.caller.key
+        pool = key.pool if key else ""
+        return Question(
+            codec=codec,
+            voice=voice,
+            envelope=envelope,
+            conversation=conversation,
+            deadline=Deadline(self._limits(route, envelope, inbound)),
+            exchange=exchange,
+            session=session_of(conversation, envelope.values) if self._is_sticky(pool) else "",
+            allowed=self._allowed_accounts(exchange),
+            pool=pool,
+            tokens=estimate_tokens(len(inbound.body)),
+        )
+
+    def _is_sticky(self, pool: str) -> bool:
+        rules = self.turnstile.pool.rules
+        return rules.pools.get(pool, rules.choosing).strategy is Strategy.STICKY
+
+    def _allowed_accounts(self, exchange: Exchange) -> frozenset[str] | None:
+        caller = exchange.caller
+        if caller.key is None and not caller.account_id:
+            return None
+        return allowed_accounts(
+            caller, (one.account for one in self.turnstile.pool.standings()), self.rules.pools
+        )  # fmt: skip
+
+    def _allowed_routes(self, exchange: Exchange) -> tuple[Route, ...]:
+        """Those that the caller's key may take. Raises Forbidden when there is none."""
+        asked, key = exchange.asked, exchange.caller.key
+        routes = self._routes_of(asked)
+        if key is None or not key.models:
+            return routes
+        allowed = tuple(route for route in routes if allows_model(key, asked, str(route)))
+        if not allowed:
+            check_model(key, asked, str(routes[0]))
+        return allowed
+
+    def _routes_of(self, asked: str) -> tuple[Route, ...]:
+        known = self._routes.get(asked)
+        if known is None:
+            known = resolve(asked, self.table)
+            if len(self._routes) < _MOST_ROUTES:
+                self._routes[asked] = known
+        return known
 
     def _limits(self, route: Route, envelope: Envelope, inbound: Inbound) -> Limits:
         """The provider's limits; a client may shorten the total by a header, never lengthen it."""
@@ -111,140 +193,6 @@ class Gateway:
         if wish_s is None or wish_s >= limits.total_s:
             return limits
         return replace(limits, total_s=wish_s, total_name=_TIMEOUT_HEADER, total_hint="ask for more in that header")
-
-    async def _try(self, question: Question, route: Route, tries: Tries) -> Answer:
-        """Attempt after attempt, until one is good or the rules allow no more."""
-        while True:
-            try:
-                return await self._attempt(question, route, tries)
-            except GatewayError as error:
-                if await self._has_newer(error, question, tries):
-                    continue
-                pause_s = self._pause_before_next(error, question, route, tries)
-                if pause_s is None:
-                    told = most_useful([*tries.failures.values()] or [error])
-                    if told is error:
-                        raise
-                    raise told from error
-            await asyncio.sleep(pause_s)
-
-    async def _attempt(self, question: Question, route: Route, tries: Tries) -> Answer:
-        deadline = question.deadline
-        upstream = self.upstreams[route.provider]
-        if upstream.needs_login:
-            raise LoginRequired(
-                f"Every account of `{route.provider}` needs a new sign-in.", hint=f"iflow2api login {route.provider}"
-            )
-        rest_s = upstream.rests_until - self._clock.monotonic()
-        if rest_s > 0:
-            raise NoAccountAvailable(
-                f"The sign-in of `{route.provider}` cannot be refreshed just now; it is tried again soon.",
-                retry_after_s=rest_s,
-            )
-        question.exchange.is_queued = True
-        try:
-            lease = await self.turnstile.enter(
-                route.provider,
-                self._last_choices(route.provider, tries),
-                wanted=tries.renewed_now,
-                patience_s=deadline.remaining_s(),
-            )
-        finally:
-            question.exchange.is_queued = False
-        tries.renewed_now = ""
-        if lease.account.fresh_until <= self._clock.monotonic():
-            lease = await self._with_newer(lease, deadline)
-        deadline.restart()  # the time in the queue was not the upstream's
-        tries.attempts += 1
-        attempt = Attempt(
-            question,
-            route=route,
-            lease=lease,
-            turnstile=self.turnstile,
-            upstream=upstream,
-            codecs=self.codecs,
-            rules=self.rules.answer,
-            clock=self._clock,
-        )
-        tries.account = lease.account
-        try:
-            return await attempt.run()
-        except GatewayError as error:
-            advise(error, upstream.provider)
-            tries.failures.pop(lease.account.id, None)
-            tries.failures[lease.account.id] = error
-            attempt.close(error)
-            raise
-        except asyncio.CancelledError:
-            attempt.close(CANCELLED)
-            raise
-        except BaseException:
-            attempt.close(OUR_BUG)
-            raise
-
-    def _last_choices(self, provider: str, tries: Tries) -> Collection[str]:
-        """Accounts that have failed, and while there are better ones those that would have to be renewed first."""
-        now = self._clock.monotonic()
-        untried = [
-            one.account for one in self.turnstile.pool.standings(provider) if one.account.id not in tries.failures
-        ]
-        stale = [account.id for account in untried if account.fresh_until <= now]
-        return {*tries.failures, *stale} if 0 < len(stale) < len(untried) else tries.failures
-
-    async def _with_newer(self, lease: Lease, deadline: Deadline) -> Lease:
-        """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""
-        try:
-            newer = await self._renewed(lease.account, deadline)
-        except TimeoutError:
-            return lease
-        except BaseException:
-            self.turnstile.leave(lease)
-            raise
-        return Lease(newer, lease.standing) if newer is not None else lease
-
-    async def _has_newer(self, error: GatewayError, question: Question, tries: Tries) -> bool:
-        """Whether a refused bearer was renewed, so that the same account is tried again at once (F37).
-
-        Once for each account and exchange; an account that cannot be renewed, or is refused again, is noted (F38). It
-        is renewed even when this exchange has no attempt left: the next one has the newer bearer.
-        """
-        account = tries.account
-        if not isinstance(error, CredentialError) or account is None:
-            return False
-        newer: Account | None = None
-        if account.id not in tries.renewed and not isinstance(error, Revoked):
-            tries.renewed.add(account.id)
-            try:
-                newer = await self._renewed(account, question.deadline)
-            except TimeoutError:
-                return False  # the refresh goes on, and says of the account what is to be said
-        if newer is None:
-            tries.account_is_out = self._renewal.note_refused(account, error)
-            return False
-        if question.exchange.is_committed or tries.attempts >= self.rules.retry.max_attempts:
-            return False
-        tries.failures.pop(account.id, None)
-        tries.renewed_now = account.id
-        return True
-
-    async def _renewed(self, account: Account, deadline: Deadline) -> Account | None:
-        """Raises TimeoutError when it takes longer than a request waits."""
-        async with asyncio.timeout(min(_LONGEST_RENEWAL_S, max(0.0, deadline.remaining_s()))):
-            return await self._renewal.renew(account)
-
-    def _pause_before_next(self, error: GatewayError, question: Question, route: Route, tries: Tries) -> float | None:
-        """Seconds until the next attempt, None when `error` was the last word."""
-        has_other = self.turnstile.pool.others(route.provider, tries.failures) > 0
-        pause_s = pause_before_retry(error, tries, self.rules.retry, has_other_account=has_other, chance=self._chance())
-        if pause_s is None or question.exchange.is_committed or pause_s >= question.deadline.remaining_s():
-            return None
-        # An account that has just left the pool fails nobody again, so there is no storm to hold back.
-        if not tries.account_is_out and not self._budget.allows_retry(self._clock.monotonic()):
-            return None
-        tries.account_is_out = False
-        tries.ambiguous += error.is_ambiguous
-        tries.on_same += not has_other
-        return pause_s
 
 
 def _seconds(text: str) -> float | None:

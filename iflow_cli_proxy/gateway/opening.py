@@ -22,7 +22,7 @@ from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
 from iflow_cli_proxy.gateway.refusal import refusal_of
 from iflow_cli_proxy.gateway.verdict import find_error
-from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope
+from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope, Voice
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.transport.base import UpstreamReply
 
@@ -57,6 +57,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """One reply and all that is needed to read it."""
 
     codec: Codec
+    voice: Voice
+    """The codec itself, unless what it says is put together of several answers."""
     upstream_codec: Codec
     provider: Provider
     envelope: Envelope
@@ -90,7 +92,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _is_fast(self) -> bool:
-        return self.upstream_codec is self.codec and not self.options.merges_reasoning
+        return self.upstream_codec is self.codec is self.voice and not self.options.merges_reasoning
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             tap = self.codec.tap(self._judge, words, self.choices)
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
         decoder = self.upstream_codec.stream_decoder(self._judge, words, self.choices)
-        return SlowPipe(decoder, self.codec.stream_encoder(self.options), self.choices)
+        return SlowPipe(decoder, self.voice.stream_encoder(self.options), self.choices)
 
     # --- whole bodies ---------------------------------------------------------------------------------------------
 
@@ -127,12 +129,12 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             usage = self.codec.read_reply(body, self._judge, words)
             return Whole(body=body.removeprefix(_BOM), usage=usage)
         reply = self.upstream_codec.decode_reply(body, self._judge, words)
-        return Whole(body=self.codec.encode_reply(reply, self.options), usage=reply.usage)
+        return Whole(body=self.voice.encode_reply(reply, self.options), usage=reply.usage)
 
     def _replayed(self, body: bytes) -> Whole:
         """The upstream did not stream although it was asked: the same conversation as events."""
         reply = self.upstream_codec.decode_reply(body, self._judge, self.provider.failing_stop_words)
-        frames = run(self.codec.stream_encoder(self.options), disassemble(reply))
+        frames = run(self.voice.stream_encoder(self.options), disassemble(reply))
         return Whole(body=b"".join(frames), usage=reply.usage, is_stream=True)
 
     async def _collected(self, chunk: bytes) -> Whole:
@@ -151,7 +153,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
                 chunk = await self._next()
                 self.deadline.saw_content()
         reply = assembler.reply()
-        return Whole(body=self.codec.encode_reply(reply, self.options), usage=reply.usage)
+        return Whole(body=self.voice.encode_reply(reply, self.options), usage=reply.usage)
 
     @staticmethod
     def _assemble(events: list[Event], assembler: Assembler) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,9 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     protocol: str
     started_at: float
     client: str = ""
+    """The caller's name, for logs."""
+    caller: Caller = ANYONE
+    """What the request may use."""
     asked: str = ""
     is_stream: bool = False
     attempts: list[AttemptRecord] = msgspec.field(default_factory=list)

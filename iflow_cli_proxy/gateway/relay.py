@@ -15,7 +15,7 @@ import msgspec
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import Pipe
-from iflow_cli_proxy.protocols.base import Codec
+from iflow_cli_proxy.protocols.base import Voice
 from iflow_cli_proxy.transport.base import UpstreamReply
 
 _DRAIN_S: Final = 0.1
@@ -68,7 +68,7 @@ class Relay:
     def __init__(
         self,
         *,
-        codec: Codec,
+        voice: Voice,
         reply: UpstreamReply,
         deadline: Deadline,
         pipe: Pipe,
@@ -77,7 +77,7 @@ class Relay:
         on_end: OnEnd,
     ) -> None:
         self.headers = headers
-        self._codec = codec
+        self._voice = voice
         self._reply = reply
         self._deadline = deadline
         self._pipe = pipe
@@ -139,4 +139,4 @@ class Relay:
     def _break_off(self, error: GatewayError) -> bytes:
         self._pipe.is_over = True
         self._failure = error
-        return self._codec.stream_error(error)
+        return self._voice.stream_error(error)

@@ -1,4 +1,4 @@
-"""When a second attempt is allowed, and what is told when none helped (RELIABILITY R1).
+"""When a second attempt is allowed and on which route, and what is told when none helped (RELIABILITY R1).
 
 Pure: instants and chance are handed in. Refuses to know how an attempt is made.
 """
@@ -9,18 +9,30 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from iflow_cli_proxy.core.errors import (
     Blame,
+    Blocked,
+    Busy,
     CapacityError,
     ConnectTimedOut,
     CredentialError,
+    Expired,
     GatewayError,
+    LoginRequired,
+    NoAccountAvailable,
     Overloaded,
     QuotaExhausted,
     RateLimited,
+    Rejected,
     Retry,
+    TlsFailed,
+    UnknownModel,
+    Unreachable,
 )
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.routing.resolve import Route, RoutingTable, larger_context
 
 _LONGEST_BACKOFF_S: Final = 8.0
 _LONGEST_SLEEP_S: Final = 2.0
@@ -29,6 +41,12 @@ _LONGEST_SLEEP_S: Final = 2.0
 _MENDED_ON_THIS_ROUTE: Final = frozenset({Retry.SAME, Retry.OTHER_ACCOUNT})
 _NEEDS_OTHER_ACCOUNT: Final = (CredentialError, QuotaExhausted, ConnectTimedOut)
 """A second try on the same account would only hear the same again, or wait as long again."""
+_NO_ROOM: Final = (NoAccountAvailable, Busy)
+"""Of this route; another has its own accounts and places."""
+_HOSTS_OWN: Final = (Unreachable, TlsFailed)
+_ACCOUNTS_OWN: Final = (Expired, LoginRequired, Blocked)
+"""They say the same of every model."""
+_NOT_FOUND: Final = 404
 _SAME_MEANING: Final = {408: 503, 425: 503, 529: 503, 402: 429}
 """Statuses that the setting means although it does not name them."""
 
@@ -64,19 +82,95 @@ class Tries:
     account_is_out: bool = False
     """The one tried last has left the pool."""
     failures: dict[str, GatewayError] = field(default_factory=dict)
-    """What each account that was tried, by its id, said last."""
+    """What each account that was tried on this route, by its id, said last."""
+    earlier: list[GatewayError] = field(default_factory=list)
+    """What was said on the routes that were left, in order."""
+    of_fallbacks: list[GatewayError] = field(default_factory=list)
+    """Those of `earlier` that came from fallbacks."""
+    out: set[str] = field(default_factory=set)
+    """Ids of accounts that are of no use on any route."""
+
+    @property
+    def tried(self) -> frozenset[str]:
+        """Ids of accounts that are not to be tried on this route (again).
+
+        An account that failed on another route may be tried with this one's model, unless it was the account itself
+        that failed.
+        """
+        return frozenset(self.failures) | self.out
+
+    def leave_route(self, route: Route, error: GatewayError) -> None:
+        """Go on from `route`, where `error` was met last; on the next one accounts are tried afresh."""
+        self._keep(route, error)
+        self.out.update(id for id, said in self.failures.items() if isinstance(said, _ACCOUNTS_OWN))
+        self.failures.clear()
+        self.on_same = 0
+
+    def to_tell(self, route: Route, error: GatewayError) -> GatewayError:
+        """The most useful of all that was said, `error` on `route` being the last."""
+        self._keep(route, error)
+        return most_useful(self.earlier, of_fallbacks=self.of_fallbacks)
+
+    def _keep(self, route: Route, error: GatewayError) -> None:
+        said = [*self.failures.values()]
+        if not any(error is each for each in said):
+            said.append(error)
+        self.earlier += said
+        if route.is_fallback:
+            self.of_fallbacks += said
+
+
+class Next(msgspec.Struct, frozen=True, kw_only=True):
+    """One more attempt."""
+
+    pause_s: float = 0.0
+    changes_route: bool = False
+    """On the first of `routes_after`; else on the same route, with another account where one is left."""
+    is_free: bool = False
+    """Nobody did any work, so the retry budget is not asked: a thousand prompts that are too long are no storm."""
+
+
+def next_try(
+    error: GatewayError,
+    tries: Tries,
+    rules: RetryRules,
+    *,
+    has_other_account: bool,
+    has_other_route: bool,
+    chance: float,
+) -> Next | None:
+    """What follows a failure, None when nothing may.
+
+    `has_other_route` says whether `routes_after` has any; otherwise as `pause_before_retry`. An error that was raised
+    before an upstream was asked (no account, no place in the queue) only ever changes the route.
+    """
+    if has_other_route and _leaves_route(error, tries, rules, has_other_account=has_other_account):
+        return Next(changes_route=True, is_free=_is_refusal_of_route(error))
+    pause_s = pause_before_retry(error, tries, rules, has_other_account=has_other_account, chance=chance)
+    return None if pause_s is None else Next(pause_s=pause_s)
+
+
+def routes_after(error: GatewayError, left: tuple[Route, ...], table: RoutingTable) -> tuple[Route, ...]:
+    """The routes that may follow `left[0]`, on which `error` was met, and that then are what is left.
+
+    After a prompt that was too long these are the larger windows alone, after a host that cannot be reached the other
+    providers: the rest would only say the same again.
+    """
+    if error.retry is Retry.OTHER_ROUTE:
+        return larger_context(left, left[0], table)
+    if isinstance(error, _HOSTS_OWN):
+        return tuple(route for route in left[1:] if route.provider != left[0].provider)
+    return left[1:]
 
 
 def pause_before_retry(
     error: GatewayError, tries: Tries, rules: RetryRules, *, has_other_account: bool, chance: float
 ) -> float | None:
-    """Seconds to wait before one more attempt, None when there must not be one.
+    """Seconds to wait before one more attempt on this route, None when there must not be one.
 
     `chance` is uniform in [0, 1). Says nothing about the commit point, the deadline and the budget.
     """
-    if error.retry not in _MENDED_ON_THIS_ROUTE or tries.attempts >= rules.max_attempts:
-        return None
-    if error.is_ambiguous and (tries.ambiguous or tries.forbids_ambiguous or not rules.allows_ambiguous):
+    if error.retry not in _MENDED_ON_THIS_ROUTE or not _allows_another(error, tries, rules):
         return None
     if not _is_worth_it(error, rules):
         return None
@@ -90,6 +184,33 @@ def pause_before_retry(
     return max(backoff_s, error.retry_after_s or 0.0)
 
 
+def _allows_another(error: GatewayError, tries: Tries, rules: RetryRules) -> bool:
+    if tries.attempts >= rules.max_attempts:
+        return False
+    return not error.is_ambiguous or not (tries.ambiguous or tries.forbids_ambiguous or not rules.allows_ambiguous)
+
+
+def _leaves_route(error: GatewayError, tries: Tries, rules: RetryRules, *, has_other_account: bool) -> bool:
+    """Whether the next route is the place for one more attempt.
+
+    Another account of this route goes first where it may help, but the last attempt that a failure leaves is the other
+    route's, so that a chain is reached however many accounts there are.
+    """
+    if not _allows_another(error, tries, rules):
+        return False
+    if _is_refusal_of_route(error) or isinstance(error, TlsFailed):
+        return True
+    if error.retry not in _MENDED_ON_THIS_ROUTE or not _is_worth_it(error, rules):
+        return False
+    is_last = error.is_ambiguous or tries.attempts + 1 >= rules.max_attempts
+    return is_last or not has_other_account or isinstance(error, ConnectTimedOut)
+
+
+def _is_refusal_of_route(error: GatewayError) -> bool:
+    """Every account of the route would meet the same, and nobody did any work."""
+    return _is_unknown(error) or error.retry is Retry.OTHER_ROUTE or isinstance(error, _NO_ROOM)
+
+
 def _is_worth_it(error: GatewayError, rules: RetryRules) -> bool:
     """A refused key is about its account alone, whatever status an upstream has for that."""
     if error.status is None or isinstance(error, CredentialError):
@@ -97,26 +218,33 @@ def _is_worth_it(error: GatewayError, rules: RetryRules) -> bool:
     return _SAME_MEANING.get(error.status, error.status) in rules.statuses
 
 
-def most_useful(failures: Collection[GatewayError]) -> GatewayError:
+def most_useful(failures: Collection[GatewayError], *, of_fallbacks: Collection[GatewayError] = ()) -> GatewayError:
     """The one to tell of several: what the client can mend, then when to come back, then what an upstream said last.
 
-    `failures` are in the order they happened, one for each account; the wait is that of the account free soonest.
+    `failures` are in the order they happened, one for each account and route; the wait is that of the account free
+    soonest. What one of `of_fallbacks` has against the request is told last: the client did not ask for that model.
     """
-    best = max(reversed(list(failures)), key=_usefulness)
+    strangers = {id(error) for error in of_fallbacks}
+    best = max(reversed(list(failures)), key=lambda error: _usefulness(error, is_asked=id(error) not in strangers))
     waits = [each.retry_after_s for each in failures if each.retry_after_s is not None]
     if best.retry_after_s is not None:
         best.retry_after_s = min(waits)
     return best
 
 
-def _usefulness(error: GatewayError) -> int:
+def _usefulness(error: GatewayError, *, is_asked: bool) -> int:
     if error.blame is Blame.CLIENT:
-        return 4
+        return 5 if is_asked and not _is_unknown(error) else 0
     if isinstance(error, RateLimited | QuotaExhausted | Overloaded):
-        return 3
+        return 4
     if isinstance(error, CredentialError):
-        return 1
-    return 0 if isinstance(error, CapacityError) else 2
+        return 2
+    return 1 if isinstance(error, CapacityError) else 3
+
+
+def _is_unknown(error: GatewayError) -> bool:
+    """A model that is not there although it is routed to is no fault of the client while anything else is wrong."""
+    return isinstance(error, UnknownModel) or (isinstance(error, Rejected) and error.status == _NOT_FOUND)
 
 
 class RetryBudget:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
 
 _HEADERS: Final = (
@@ -32,3 +34,20 @@ def conversation_of(headers: Mapping[str, str], body: Json) -> str:
                 return value[:_LONGEST]
     key = body.get("prompt_cache_key")
     return key[:_LONGEST] if isinstance(key, str) else ""
+
+
+def session_of(conversation: str, body: Json) -> str:
+    """What a conversation keeps its account by, so that prompt caches survive: the client's own id, else a digest of
+    what does not change from turn to turn."""
+    if conversation:
+        return conversation
+    messages = body.get("messages") if isinstance(body, dict) else None
+    if not isinstance(messages, list) or not messages:
+        return ""
+    first_question = next((at for at, one in enumerate(messages) if _role_of(one) == "user"), 0)
+    stable = jsonx.encode([body.get("model"), messages[: first_question + 1]])
+    return sha256(stable).hexdigest()
+
+
+def _role_of(message: Json) -> Json:
+    return message.get("role") if isinstance(message, dict) else None

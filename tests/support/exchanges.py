@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +16,14 @@ from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
 from iflow_cli_proxy.gateway.renewal import Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
 from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.gateway.vision import VisionBridge
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Inbound
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
-from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.routing.resolve import RoutingTable
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import Answer as Scripted
@@ -40,8 +42,8 @@ def accounts(count: int, *, concurrency: int = 1) -> list[Account]:
     ]
 
 
-def provider(clock: FakeClock | None = None) -> OpenAICompatible:
-    return OpenAICompatible(PROVIDER, "http://up.test/v1", Catalog(), clock=clock or FakeClock())
+def provider(clock: FakeClock | None = None, *, name: str = PROVIDER, models: Sequence[Model] = ()) -> OpenAICompatible:
+    return OpenAICompatible(name, f"http://{name}.test/v1", Catalog(models), clock=clock or FakeClock())
 
 
 def inbound(*, headers: Mapping[str, str] | None = None, **fields: Any) -> Inbound:
@@ -83,6 +85,11 @@ class Bench:
         return [(attempt.account, attempt.error_kind) for attempt in self.exchanges[-1].attempts]
 
     @property
+    def routes(self) -> list[str]:
+        """Where each attempt of the last exchange went."""
+        return [attempt.route for attempt in self.exchanges[-1].attempts]
+
+    @property
     def in_flight(self) -> int:
         return sum(standing.in_flight for standing in self.pool.standings())
 
@@ -97,23 +104,38 @@ def bench(
     transport: FakeTransport | None = None,
     by: Provider | None = None,
     renewal: Renewal | None = None,
+    models: Sequence[Model] = (),
+    beside: Mapping[str, FakeTransport] | None = None,
+    fallbacks: Mapping[str, tuple[str, ...]] | None = None,
+    bridge: VisionBridge | None = None,
+    saved_retries: int = 10,
 ) -> Bench:
+    """`count` accounts of one provider that knows `models`; `beside` it, others with an account each."""
     transport, clock = transport or FakeTransport(*answers), FakeClock()
-    pool = AccountPool(accounts(count, concurrency=concurrency))
-    turnstile = Turnstile(pool)
-    up = Upstream(provider=by or provider(clock), transport=transport, stream_limits=limits, json_limits=limits)
+    others = [Account(id=f"of {name}", provider=name, label=f"of {name}") for name in beside or ()]
+    pool = AccountPool([*accounts(count, concurrency=concurrency), *others])
+    turnstile = Turnstile(pool, now=lambda: asyncio.get_running_loop().time())
+    reached = {PROVIDER: (by or provider(clock, models=models), transport)}
+    reached |= {name: (provider(clock, name=name), each) for name, each in (beside or {}).items()}
+    upstreams = {
+        name: Upstream(provider=who, transport=how, stream_limits=limits, json_limits=limits)
+        for name, (who, how) in reached.items()
+    }
     budget = RetryBudget()
-    for _ in range(50):
+    for _ in range(5 * saved_retries):
         budget.first_attempt()
     gateway = Gateway(
         codecs=CODECS,
-        upstreams={PROVIDER: up},
-        table=RoutingTable(catalogs={PROVIDER: up.provider.catalog}),
+        upstreams=upstreams,
+        table=RoutingTable(
+            catalogs={name: one.provider.catalog for name, one in upstreams.items()}, fallbacks=fallbacks or {}
+        ),
         turnstile=turnstile,
         rules=GatewayRules(retry=retry, answer=answer_rules or AnswerRules()),
         budget=budget,
         clock=clock,
         chance=lambda: 0.5,
         renewal=renewal,
+        bridge=bridge,
     )
     return Bench(transport, pool, turnstile, gateway)

@@ -24,6 +24,8 @@ from iflow_cli_proxy.core.errors import (
 )
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.pool.outcome import Outcome
+from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.providers.iflow.provider import IflowProvider
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
 from iflow_cli_proxy.routing.catalog import Catalog
@@ -182,11 +184,11 @@ async def test_a_queue_that_is_full_hides_no_failure_of_the_upstream() -> None:
     it.turnstile.places = 0
     first = asyncio.get_running_loop().create_task(it.answer())
     await asyncio.sleep(0.01)
-    taken = await it.turnstile.enter("up")  # while the first waits for its second attempt
+    taken = await it.turnstile.enter(Wish(provider="up"))  # while the first waits for its second attempt
 
     with pytest.raises(Overloaded):
         await first
-    it.turnstile.leave(taken)
+    it.turnstile.leave(taken, Outcome())
 
 
 async def test_a_request_that_is_wrong_reaches_nobody() -> None:
@@ -196,6 +198,16 @@ async def test_a_request_that_is_wrong_reaches_nobody() -> None:
 
     assert it.transport.requests == []
     assert timers() == 0
+
+
+async def test_f61_accounts_that_all_rest_are_told_of_once_and_nobody_is_asked() -> None:
+    it = bench(refusal(429, retry_after="60"), refusal(429, retry_after="40"), count=2)
+    await failure(it)
+
+    error = await failure(it)
+    assert isinstance(error, RateLimited)
+    assert 39 < (error.retry_after_s or 0) <= 44
+    assert len(it.transport.requests) == 2
 
 
 async def test_no_account_is_said_at_once() -> None:
@@ -223,8 +235,8 @@ def test_r6_time_in_the_queue_counts_for_the_client_and_not_for_the_upstream() -
     async def scenario() -> tuple[float, str]:
         it = bench(asyncio.Event(), limits=Limits(first_byte_s=10, idle_s=10, total_s=300))
         loop = asyncio.get_running_loop()
-        held = await it.turnstile.enter("up")
-        loop.call_later(25, it.turnstile.leave, held)
+        held = await it.turnstile.enter(Wish(provider="up"))
+        loop.call_later(25, it.turnstile.leave, held, Outcome())
         began = loop.time()
         error = await failure(it)
         assert isinstance(error, TimedOut)
@@ -238,11 +250,11 @@ def test_r6_time_in_the_queue_counts_for_the_client_and_not_for_the_upstream() -
 def test_r6_the_queue_ends_with_the_clients_patience() -> None:
     async def scenario() -> float:
         it = bench(GOOD)
-        held = await it.turnstile.enter("up")
+        held = await it.turnstile.enter(Wish(provider="up"))
         began = asyncio.get_running_loop().time()
         with pytest.raises(Busy):
             await it.answer(headers={"x-request-timeout": "3"})
-        it.turnstile.leave(held)
+        it.turnstile.leave(held, Outcome())
         return asyncio.get_running_loop().time() - began
 
     assert run_in_virtual_time(scenario()) == pytest.approx(3)
@@ -283,7 +295,7 @@ def hangs_in_backoff() -> Bench:
 
 def hangs_in_the_queue() -> Bench:
     it = bench(GOOD)
-    it.pool.take("up")
+    it.pool.take(Wish(provider="up"), 0.0)
     return it
 
 

@@ -62,6 +62,7 @@ async def opened(
     try:
         return await Opening(
             codec=CODEC,
+            voice=CODEC,
             upstream_codec=CODEC,
             provider=by or provider(),
             envelope=envelope,

@@ -32,7 +32,7 @@ class Bench:
         self.deadline = Deadline(LIMITS)
         self.deadline.saw_head()
         self.relay = Relay(
-            codec=CODEC,
+            voice=CODEC,
             reply=self.reply,
             deadline=self.deadline,
             pipe=pipe,

@@ -6,7 +6,18 @@ import pytest
 
 from iflow_cli_proxy.core import errors
 from iflow_cli_proxy.core.errors import GatewayError, Retry, every_error
-from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries, most_useful, pause_before_retry
+from iflow_cli_proxy.gateway.retry import (
+    Next,
+    RetryBudget,
+    RetryRules,
+    Tries,
+    most_useful,
+    next_try,
+    pause_before_retry,
+    routes_after,
+)
+from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
 RULES = RetryRules(max_attempts=3, same_account=1, backoff_s=0.2)
 
@@ -130,6 +141,169 @@ def test_no_error_that_forbids_it_is_ever_tried_again() -> None:
         assert pause(error, Tries(attempts=3), has_other=True) is None
 
 
+# --- several routes -----------------------------------------------------------------------------------------------
+
+ON_NEXT_ROUTE = Next(changes_route=True)
+HERE = Next()
+
+SMALL = Route(provider="one", model="m", context_tokens=8_000)
+SAME_HOST = Route(provider="one", model="n", context_tokens=4_000, is_fallback=True)
+LARGE = Route(provider="two", model="m", context_tokens=128_000, is_fallback=True)
+TABLE = RoutingTable(catalogs={"one": Catalog(), "two": Catalog()})
+
+
+def after(
+    error: GatewayError,
+    tries: Tries | None = None,
+    rules: RetryRules = RULES,
+    *,
+    has_other_account: bool = False,
+    has_other_route: bool = True,
+) -> Next | None:
+    return next_try(
+        error,
+        tries or Tries(attempts=1),
+        rules,
+        has_other_account=has_other_account,
+        has_other_route=has_other_route,
+        chance=0.5,
+    )
+
+
+def test_where_there_is_one_route_it_is_as_with_accounts_alone() -> None:
+    for cls in every_error():
+        error = errors.of_kind(cls.kind, "x")
+        for has_other in (True, False):
+            pause_s = pause(error, has_other=has_other)
+            expected = None if pause_s is None else Next(pause_s=pause_s)
+            assert after(error, has_other_account=has_other, has_other_route=False) == expected
+
+
+def test_another_account_goes_before_another_route_and_that_before_the_same_account() -> None:
+    for error in (errors.RateLimited("x"), errors.Overloaded("x"), errors.LoginRequired("x"), errors.Unreachable("x")):
+        assert after(error, has_other_account=True) == HERE
+        assert after(error) == ON_NEXT_ROUTE
+
+
+def test_a_long_wait_is_no_reason_to_stay() -> None:
+    assert after(errors.RateLimited("x", retry_after_s=600)) == ON_NEXT_ROUTE
+
+
+def test_the_last_attempt_is_the_next_routes_however_many_accounts_there_are() -> None:
+    assert after(errors.RateLimited("x"), Tries(attempts=2), has_other_account=True) == ON_NEXT_ROUTE
+    assert after(errors.RateLimited("x"), Tries(attempts=2), has_other_account=True, has_other_route=False) == HERE
+
+
+def test_r1_the_one_try_after_an_ambiguous_failure_is_the_next_routes() -> None:
+    error = errors.Failing("x", status=500)
+
+    assert after(error, has_other_account=True) == ON_NEXT_ROUTE
+    assert after(error, Tries(attempts=2, ambiguous=1), has_other_account=True) is None
+    assert after(error, Tries(attempts=1, forbids_ambiguous=True)) is None
+    assert after(error, rules=RetryRules(allows_ambiguous=False)) is None
+
+
+def test_a_host_that_takes_no_connection_is_left_at_once() -> None:
+    assert after(errors.ConnectTimedOut("x"), has_other_account=True) == ON_NEXT_ROUTE
+    assert after(errors.TlsFailed("x"), has_other_account=True) == ON_NEXT_ROUTE
+    assert after(errors.TlsFailed("x"), has_other_account=True, has_other_route=False) is None
+
+
+def test_f61_a_route_without_a_free_account_costs_neither_an_attempt_nor_the_budget() -> None:
+    for error in (errors.NoAccountAvailable("x", retry_after_s=600), errors.Busy("x")):
+        assert after(error, Tries(attempts=0)) == Next(changes_route=True, is_free=True)
+        assert after(error, Tries(attempts=3)) is None
+        assert after(error, has_other_account=True, has_other_route=False) is None
+
+
+def test_a_gateway_that_is_stopping_looks_for_no_other_route() -> None:
+    assert after(errors.Draining("x")) is None
+
+
+def test_a_model_that_is_gone_and_a_prompt_that_is_too_long_are_another_routes() -> None:
+    for error in (
+        errors.UnknownModel("x", status=404),
+        errors.Rejected("nothing there", status=404),
+        errors.ContextOverflow("x", status=400),
+    ):
+        assert after(error, has_other_account=True) == Next(changes_route=True, is_free=True)
+        assert after(error, has_other_account=True, has_other_route=False) is None
+
+
+def test_f36_what_is_wrong_with_the_request_is_wrong_on_every_route() -> None:
+    for error in (
+        errors.Rejected("x", status=400),
+        errors.Rejected("x", status=413),
+        errors.Rejected("x", status=422),
+        errors.ContentFiltered("x", status=400),
+        errors.InvalidRequest("x"),
+        errors.TooLarge("x"),
+    ):
+        assert after(error, has_other_account=True) is None
+
+
+def test_r1_what_an_upstream_may_still_be_working_on_goes_nowhere_else() -> None:
+    for error in (errors.TimedOut("first_byte", 1.0), errors.CutOff("x"), errors.Malformed("x")):
+        assert after(error, has_other_account=True) is None
+
+
+def test_r1_attempts_are_counted_over_all_routes() -> None:
+    for cls in every_error():
+        assert after(errors.of_kind(cls.kind, "x"), Tries(attempts=3), has_other_account=True) is None
+
+
+def test_statuses_off_the_list_do_not_change_the_route() -> None:
+    assert after(errors.Overloaded("x", status=503), rules=RetryRules(statuses={429})) is None
+
+
+def test_the_routes_that_may_follow_are_those_that_can_mend_it() -> None:
+    left = (SMALL, SAME_HOST, LARGE)
+
+    assert routes_after(errors.Overloaded("x"), left, TABLE) == (SAME_HOST, LARGE)
+    assert routes_after(errors.UnknownModel("x"), left, TABLE) == (SAME_HOST, LARGE)
+    assert routes_after(errors.ContextOverflow("x"), left, TABLE) == (LARGE,)
+    assert routes_after(errors.ContextOverflow("x"), (LARGE, SMALL), TABLE) == ()
+    for error in (errors.Unreachable("x"), errors.ConnectTimedOut("x"), errors.TlsFailed("x")):
+        assert routes_after(error, left, TABLE) == (LARGE,)
+
+
+def test_r1_whatever_goes_wrong_a_walk_ends_within_its_attempts_and_never_returns() -> None:
+    rng = random.Random(11)
+    kinds = [errors.of_kind(cls.kind, "x") for cls in every_error()]
+    for _ in range(2000):
+        left: tuple[Route, ...] = (SMALL, SAME_HOST, LARGE)
+        walked, tries = [SMALL], Tries()
+        while True:
+            error = rng.choice(kinds)
+            tries.attempts += not isinstance(error, errors.NoAccountAvailable | errors.Busy)
+            onward = routes_after(error, left, TABLE)
+            step = after(error, tries, has_other_account=rng.random() < 0.5, has_other_route=bool(onward))
+            if step is None:
+                break
+            tries.ambiguous += error.is_ambiguous
+            if step.changes_route:
+                tries.leave_route(left[0], error)
+                left = onward
+                walked.append(left[0])
+            else:
+                tries.on_same += 1
+        assert tries.attempts <= 3
+        assert tries.ambiguous <= 1
+        assert len(walked) == len(set(map(str, walked)))
+
+
+def test_an_account_that_failed_with_one_model_may_be_tried_with_the_next() -> None:
+    limited, blocked = errors.RateLimited("x"), errors.Blocked("y")
+    tries = Tries(attempts=2, on_same=1, failures={"a": limited, "b": blocked})
+    assert tries.tried == {"a", "b"}
+
+    tries.leave_route(SMALL, blocked)
+
+    assert tries.tried == {"b"}, "a block is the account's, whatever the model"
+    assert (tries.on_same, tries.attempts, tries.failures) == (0, 2, {})
+    assert tries.earlier == [limited, blocked]
+
+
 # --- which error is told ------------------------------------------------------------------------------------------
 
 
@@ -158,6 +332,50 @@ def test_the_wait_is_that_of_the_account_that_is_free_soonest() -> None:
 
     assert told.retry_after_s == 7
     assert most_useful([errors.Rejected("a"), errors.RateLimited("b", retry_after_s=7)]).retry_after_s is None
+
+
+def test_f33_the_wait_is_the_shortest_over_all_routes() -> None:
+    first = errors.RateLimited("a", retry_after_s=60)
+    tries = Tries(attempts=1, failures={"a": first})
+    tries.leave_route(SMALL, first)
+    second = errors.RateLimited("b", retry_after_s=7)
+    tries.failures["a"] = second
+
+    told = tries.to_tell(LARGE, second)
+
+    assert (told, told.retry_after_s) == (second, 7)
+
+
+def test_what_a_fallback_has_against_the_request_is_told_last() -> None:
+    slow, strange = errors.RateLimited("slow"), errors.Rejected("no tools here", status=422)
+    tries = Tries(attempts=1, failures={"a": slow})
+    tries.leave_route(SMALL, slow)
+
+    assert tries.to_tell(LARGE, strange) is slow
+    assert Tries(attempts=1).to_tell(SMALL, strange) is strange
+
+
+def test_that_a_prompt_was_too_long_is_told_when_the_larger_window_failed_too() -> None:
+    long = errors.ContextOverflow("too long")
+    tries = Tries(attempts=1, failures={"a": long})
+    tries.leave_route(SMALL, long)
+
+    assert tries.to_tell(LARGE, errors.Overloaded("x")) is long
+
+
+def test_a_model_that_is_gone_is_told_only_when_nothing_else_was_wrong() -> None:
+    gone, busy = errors.UnknownModel("gone"), errors.Busy("busy")
+
+    assert most_useful([busy, gone]) is busy
+    assert most_useful([errors.Rejected("nothing there", status=404), busy]) is busy
+    assert most_useful([gone]) is gone
+
+
+def test_a_route_that_nobody_could_use_counts_among_those_that_failed() -> None:
+    none_free = errors.NoAccountAvailable("resting", retry_after_s=5)
+    tries = Tries(attempts=1, failures={"a": errors.RateLimited("slow", retry_after_s=60)})
+
+    assert tries.to_tell(SMALL, none_free).retry_after_s == 5
 
 
 # --- the budget ---------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.gateway.session import conversation_of
+from iflow_cli_proxy.gateway.session import conversation_of, session_of
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,22 @@ def test_no_word_is_longer_than_256_characters() -> None:
     assert len(conversation_of({"session-id": long}, {})) == 256
     assert len(conversation_of({}, {"metadata": {"user_id": long}})) == 256
     assert len(conversation_of({}, {"prompt_cache_key": long})) == 256
+
+
+def test_a_conversation_without_a_name_keeps_the_digest_of_its_beginning() -> None:
+    system, first = {"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}
+    one = {"model": "m", "messages": [system, first]}
+    later = {
+        **one,
+        "messages": [system, first, {"role": "assistant", "content": "ho"}, {"role": "user", "content": "x"}],
+    }
+    other = {**one, "messages": [system, {"role": "user", "content": "ho"}]}
+
+    assert session_of("", one) == session_of("", later) != session_of("", other)
+    assert session_of("", {**one, "model": "n"}) != session_of("", one)
+    assert session_of("named", other) == "named"
+
+
+@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": "odd"}])
+def test_where_nothing_is_said_there_is_no_session(body: Json) -> None:
+    assert session_of("", body) == ""

@@ -1,0 +1,66 @@
+"""A checked request that asks something else than the client wrote, in the client's own protocol.
+
+Pure. Only the fields that say it are replaced; all others keep their bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.compress import compress
+from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.usage import estimate_tokens
+from iflow_cli_proxy.protocols.base import Codec, Envelope
+
+COMPRESSED_HEADER: Final = "x-iflow2api-compressed"
+_PICTURE: Final = b"image"
+
+
+def reworded(envelope: Envelope, codec: Codec, request: ChatRequest) -> Envelope:
+    """`envelope` with what `request` says differently."""
+    before = codec.encode_request(codec.decode_request(envelope))
+    changed = {name: value for name, value in codec.encode_request(request).items() if before.get(name) != value}
+    return msgspec.structs.replace(
+        envelope, values={**envelope.values, **changed}, fields={**envelope.fields, **changed}
+    )
+
+
+def shortened(
+    envelope: Envelope,
+    codec: Codec,
+    *,
+    window_tokens: int,
+    output_tokens: int,
+    keep_rounds: int,
+    has_overflowed: bool = False,
+) -> tuple[Envelope, str] | None:
+    """The envelope without its oldest rounds and what to tell the client of it; None when nothing is to be done.
+
+    `window_tokens` and `output_tokens` are the model's, 0 where nobody knows; a client that wants a shorter answer
+    leaves more room. After `has_overflowed` no estimate is believed, and only the last rounds stay.
+    """
+    if not has_overflowed and (not window_tokens or _is_surely_short(envelope, window_tokens - output_tokens)):
+        return None
+    request = codec.decode_request(envelope)
+    wanted = request.sampling.max_tokens or output_tokens
+    room = window_tokens - min(wanted, output_tokens or wanted)
+    found = compress(request, room_tokens=0 if has_overflowed else max(0, room), keep_rounds=keep_rounds)
+    return None if found is None else (reworded(envelope, codec, found.request), found.summary)
+
+
+def _is_surely_short(envelope: Envelope, room_tokens: int) -> bool:
+    """By its bytes alone, taken twice because of what is not known yet; a picture may cost more than its bytes."""
+    size = 0
+    for value in envelope.fields.values():
+        written = _bytes(value)
+        if _PICTURE in written:
+            return False
+        size += len(written)
+    return estimate_tokens(2 * size) <= room_tokens
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, jsonx.Raw) else jsonx.encode(value)

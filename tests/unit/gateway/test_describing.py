@@ -1,0 +1,110 @@
+"""One question about one image, put to the gateway as an exchange of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import GatewayError, Malformed, RateLimited
+from iflow_cli_proxy.core.request import Image
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.describing import Describer
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, WholeAnswer
+from iflow_cli_proxy.gateway.vision import Description
+from iflow_cli_proxy.protocols.base import Inbound
+from tests.support.fake_clock import FakeClock
+from tests.support.images import CODEC
+
+IMAGE = Image(data="AAAA", media_type="image/png")
+COST = Usage(prompt=100, completion=10)
+
+
+def said(**message: Any) -> WholeAnswer:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}
+    return WholeAnswer(body=jsonx.encode({"id": "x", "object": "chat.completion", "choices": [choice]}))
+
+
+class FakeGateway:
+    def __init__(self, answer: Answer | GatewayError) -> None:
+        self._answer = answer
+        self.asked: list[tuple[Inbound, Exchange]] = []
+        self.ended: list[Exchange] = []
+
+    async def answer(self, inbound: Inbound, exchange: Exchange) -> Answer:
+        self.asked.append((inbound, exchange))
+        if isinstance(self._answer, GatewayError):
+            raise self._answer
+        exchange.usage = COST
+        return self._answer
+
+    async def describe(self, image: Image = IMAGE, hint: str = "") -> Description:
+        describer = Describer(
+            "seer",
+            ask=self.answer,
+            codec=CODEC,
+            clock=FakeClock(),
+            new_id=lambda: "req_7",
+            on_end=self.ended.append,
+        )
+        return await describer(image, hint)
+
+
+async def test_the_answer_and_its_cost_come_back() -> None:
+    gateway = FakeGateway(said(content="a red square", reasoning_content="hm"))
+
+    assert await gateway.describe() == Description(text="a red square", usage=COST)
+
+    (ended,) = gateway.ended
+    assert (ended.request_id, ended.asked, ended.usage, ended.status) == ("req_7", "seer", COST, 200)
+
+
+async def test_it_asks_for_one_whole_answer_about_one_image() -> None:
+    gateway = FakeGateway(said(content="a red square"))
+
+    await gateway.describe(hint="what colour is it?")
+
+    ((inbound, exchange),) = gateway.asked
+    envelope = CODEC.read_envelope(inbound)
+    body = envelope.values
+    words, shown = body["messages"][0]["content"]
+    assert (envelope.model, envelope.is_stream, exchange.is_stream) == ("seer", False, False)
+    assert (body["temperature"], body["max_tokens"], len(body["messages"])) == (0.1, 2000, 1)
+    assert words["text"].endswith("what colour is it?")
+    assert shown["image_url"]["url"] == "data:image/png;base64,AAAA"
+    assert inbound.headers == {"x-request-timeout": "60"}
+
+
+async def test_without_a_hint_the_question_names_none() -> None:
+    gateway = FakeGateway(said(content="a red square"))
+
+    await gateway.describe(Image(url="https://images.example/a.png"))
+
+    body = jsonx.decode(gateway.asked[0][0].body)
+    words, shown = body["messages"][0]["content"]
+    assert words["text"].endswith("the description only.")
+    assert shown["image_url"]["url"] == "https://images.example/a.png"
+
+
+async def test_a_failure_is_told_and_noted() -> None:
+    gateway = FakeGateway(RateLimited("Slow down."))
+
+    with pytest.raises(RateLimited):
+        await gateway.describe()
+
+    assert [(one.error_kind, one.status) for one in gateway.ended] == [("rate_limited", 0)]
+
+
+async def test_a_stream_is_no_answer() -> None:
+    stream = ReadyStream(b"data: {}", {})
+
+    with pytest.raises(Malformed):
+        await FakeGateway(stream).describe()
+
+    assert await stream.read() == b""
+
+
+async def test_no_words_are_no_text() -> None:
+    assert (await FakeGateway(said(content="", reasoning_content="hm")).describe()).text == ""
