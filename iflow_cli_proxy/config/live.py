@@ -87,6 +87,7 @@ class ReloadWatch:
         *,
         report: Callable[[Reload], None],
         beside: Callable[[], Iterable[Path]] = tuple,
+        has_keys: Callable[[], bool] = bool,
         stat: Callable[[Path], os.stat_result] = os.stat,
     ) -> None:
         self._live = live
@@ -94,6 +95,8 @@ class ReloadWatch:
         self._build = build
         self._report = report
         self._beside = beside
+        self._has_keys = has_keys
+        """Whether there are client keys outside of the settings."""
         self._stat = stat
         self._taken_up = self._seen = self._stamps()
         self._present = self._existing()
@@ -138,7 +141,7 @@ class ReloadWatch:
             self._refuse_gone()
             settings = self._build()
             # The address stays the bound one whatever the files say, so it is that one which must be safe.
-            check_safe(kept_until_restart(self._live.current, settings))
+            check_safe(kept_until_restart(self._live.current, settings), has_key_file=self._has_keys())
         except ConfigError as error:
             return stamps, error
         self._present = self._existing()

@@ -21,6 +21,9 @@ OriginOf: TypeAlias = Callable[[Path], Origin]
 _FLAGS: Final[Mapping[Path, str]] = {("logging", "level"): "--log-level"}
 """Flags that are not called like the last piece of their setting's name."""
 
+_NAMED_IN_VARIABLES: Final[Mapping[Path, str]] = {("providers",): "a provider", ("pools",): "a pool"}
+"""What people name and reach by a variable too, so the name must be one that fits into it."""
+
 
 def flag_of(path: Path) -> str:
     """The flag of a setting that has one: --port for server.port."""
@@ -47,10 +50,11 @@ class Merge:
 
     def environment(self, environ: Mapping[str, str]) -> None:
         """Lay the `IFLOW2API_*` variables over it; an empty variable is as good as none."""
+        existing = {at[0]: tuple(names) for at, names in self._names.items() if len(at) == 1}
         for variable in sorted(name for name, text in environ.items() if text and name not in variables.SPECIAL):
             if not variable.startswith(variables.PREFIX):
                 continue
-            found = variables.setting_of(variable, self._root, self._names.get(("providers",), ()))
+            found = variables.setting_of(variable, self._root, existing)
             if found is not None:
                 self._single(*found, environ[variable], Origin(Layer.ENVIRONMENT, variable))
             elif variables.is_misspelt(variable, self._root):
@@ -103,8 +107,9 @@ class Merge:
     def _named(self, spec: NamedSpec, at: Path, tree: Mapping[str, object], origin_of: OriginOf) -> None:
         for name, raw in tree.items():
             path = (*at, name)
-            if at == ("providers",) and not checks.NAME.fullmatch(name):
-                self._wrong(path, origin_of(path), f"{dotted(path)} is no name for a provider", "use a-z, 0-9, - and _")
+            named = _NAMED_IN_VARIABLES.get(at)
+            if named and not checks.NAME.fullmatch(name):
+                self._wrong(path, origin_of(path), f"{dotted(path)} is no name for {named}", "use a-z, 0-9, - and _")
                 continue
             self._names.setdefault(at, {})[name] = None
             self._any(spec.item, path, raw, origin_of)

@@ -14,10 +14,11 @@ from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.core.errors import ConfigError
 
 _SHORTEST_KEY: Final = 12
+_MAKE_ONE: Final = "make one with `iflow2api key create NAME`"
 
 
-def check_safe(settings: Settings) -> Settings:
-    """The same settings, if it is safe to serve with them.
+def check_safe(settings: Settings, *, has_key_file: bool = False) -> Settings:
+    """The same settings, if it is safe to serve with them. `has_key_file`: keys.toml holds a key that may be used.
 
     Raises:
         ConfigError: with the way out.
@@ -28,13 +29,14 @@ def check_safe(settings: Settings) -> Settings:
             param="server.workers",
             hint="leave it at 1",
         )
+    has_keys = has_key_file or bool(settings.auth.client_keys) or settings.auth.accept_account_ids
     if not is_loopback(settings.server.host):
-        _check_public(settings)
-    elif are_keys_required(settings) and not settings.auth.client_keys:
+        _check_public(settings, has_keys=has_keys)
+    elif are_keys_required(settings) and not has_keys:
         raise ConfigError(
             "auth.required is always, but there is no client key, so nobody could call.",
             param="auth.client_keys",
-            hint="set IFLOW2API_CLIENT_KEY to a long random word",
+            hint=f"{_MAKE_ONE}, or set IFLOW2API_CLIENT_KEY to a long random word",
         )
     return settings
 
@@ -60,7 +62,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_public(settings: Settings) -> None:
+def _check_public(settings: Settings, *, has_keys: bool) -> None:
     """What an address that others can reach asks for."""
     keys = settings.auth.client_keys
     if settings.auth.required == "never":
@@ -69,11 +71,11 @@ def _check_public(settings: Settings) -> None:
             param="auth.required",
             hint="leave auth.required at auto, or listen on 127.0.0.1",
         )
-    if not keys:
+    if not has_keys:
         raise ConfigError(
             f"Serving on {settings.server.host} without client keys would let anyone use your accounts.",
             param="auth.client_keys",
-            hint="set IFLOW2API_CLIENT_KEY to a long random word, or listen on 127.0.0.1",
+            hint=f"{_MAKE_ONE}, or set IFLOW2API_CLIENT_KEY to a long random word, or listen on 127.0.0.1",
         )
     if any(len(key.reveal()) < _SHORTEST_KEY for key in keys):
         raise ConfigError(

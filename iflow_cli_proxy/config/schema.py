@@ -61,9 +61,7 @@ class AuthSettings:
     """Who may call the gateway."""
 
     required: KeysRequired = leaf("auto", "Ask for a client key; auto: on any address but loopback.")
-    accept_account_ids: bool = leaf(
-        False, "Take an account's id for a client key, as iflow-go did.", is_in_effect=False
-    )
+    accept_account_ids: bool = leaf(False, "Take an account's id for a client key, as iflow-go did.")
     client_keys: tuple[Secret, ...] = leaf(
         (), "Client keys in clear, for containers; IFLOW2API_CLIENT_KEY sets them, separated by commas.",
         check=checks.no_empty_items, example='["sk-my-own-key"]',
@@ -100,13 +98,16 @@ class UpstreamSettings:
 class RoutingSettings:
     """Which provider and account answer for a model."""
 
-    strategy: Strategy = leaf("least_busy", "How an account is picked.", is_in_effect=False)
+    strategy: Strategy = leaf("least_busy", "How an account is picked.")
     default_provider: str = leaf("", "Provider for models nobody lists; empty: the first enabled one.")
     unknown_models: UnknownModels = leaf("pass", "pass: to the default provider; reject: 404 at once.")
     fallbacks: Mapping[str, tuple[str, ...]] = leaf(
-        {}, "What to try next when a model fails.", is_in_effect=False,
+        {}, "What to try next when a model fails.",
         example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }',
     )  # fmt: skip
+    sticky_ttl_s: float = leaf(
+        3600.0, "How long a conversation stays on its account (strategy sticky).", low=1, high=30 * _DAY_S
+    )
     queue_timeout_s: float = leaf(
         30.0, "Time a request waits for a free account, then 503.", low=_SHORTEST_S, high=_DAY_S
     )
@@ -117,8 +118,9 @@ class RoutingSettings:
 class ResilienceSettings:
     """When to try again and when to let an account rest."""
 
-    failure_threshold: int = leaf(3, "Failures in a row before an account rests.", low=1, high=1000, is_in_effect=False)
-    cool_down_s: float = leaf(30.0, "How long it rests.", low=0, high=_DAY_S, is_in_effect=False)
+    failure_threshold: int = leaf(3, "Failures in a row before an account rests.", low=1, high=1000)
+    cool_down_s: float = leaf(30.0, "How long it rests.", low=0, high=_DAY_S)
+    longest_rest_s: float = leaf(3600.0, "Longest rest that a provider's hint may ask for.", low=1, high=7 * _DAY_S)
     retry_attempts: int = leaf(1, "Further tries on the same account.", low=0, high=10)
     max_attempts: int = leaf(3, "Tries for one request in all.", low=1, high=10)
     retry_backoff_ms: int = leaf(200, "Base of the random wait before a try on the same account.", low=0, high=60_000)
@@ -126,6 +128,35 @@ class ResilienceSettings:
         (429, 500, 502, 503, 504), "Upstream statuses worth another try.", check=checks.status_codes
     )
     retry_ambiguous: bool = leaf(True, "Try again when the upstream may have done the work unseen.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSettings:
+    """Accounts that belong together, for client keys and strategies of their own."""
+
+    accounts: tuple[str, ...] = leaf(
+        (), "Globs over provider/label.", check=checks.no_empty_items, example='["iflow/*", "qwen/work"]'
+    )
+    strategy: Literal[Strategy, ""] = leaf("", "How one of them is picked; empty: as [routing] says.")
+    weights: Mapping[str, float] = leaf(
+        {}, "For the strategy weighted, by the same globs; 1 where nothing is said.", low=0,
+        example='{ "iflow/work" = 3 }',
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConveniencesSettings:
+    """Help that changes what is sent or answered; each is off or harmless unless asked for."""
+
+    auto_continue: bool = leaf(False, "Ask on when an answer stops at a length limit nobody set.")
+    continue_times: int = leaf(5, "How often at most.", low=1, high=20)
+    compress_context: bool = leaf(False, "Drop the oldest rounds when a prompt is too long for its model.")
+    keep_rounds: int = leaf(10, "Rounds that are always kept.", low=1, high=1000)
+    repair_messages: bool = leaf(True, "Mend what upstreams refuse: tool calls without results, results without calls.")
+    vision_model: str = leaf(
+        "", "Describes images for models that see none; empty: nobody does.", example='"qwen3-vl-plus"'
+    )
+    fetch_images: bool = leaf(False, "Fetch image URLs for upstreams that take only data.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +267,8 @@ class ProviderSettings(UpstreamSettings):
         (), "Models it serves besides those it lists itself.", check=checks.no_empty_items, example='["glm-5"]'
     )
     concurrency: int = leaf(0, "Requests at one time on each account; 0: the provider's own limit.", low=0)
+    rpm: int = leaf(0, "Requests a minute on each account; 0: as learned from the upstream.", low=0)
+    tpm: int = leaf(0, "Tokens a minute on each account; 0: as learned from the upstream.", low=0)
     telemetry: bool = leaf(
         False, "iflow: send the vendor's client telemetry, with true values only.", is_in_effect=False
     )
@@ -263,8 +296,10 @@ class Settings:
     resilience: ResilienceSettings = field(default_factory=ResilienceSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
+    conveniences: ConveniencesSettings = field(default_factory=ConveniencesSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    pools: Mapping[str, PoolSettings] = field(default_factory=dict)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
 
 

@@ -33,7 +33,11 @@ and flags; the later one wins. `iflow2api config show --origins` tells which it 
 separated by commas, and tables are inline TOML.
 
 """
-_EXAMPLE_NAME: Final[Mapping[Path, str]] = {("providers",): "desk", ("models", "parameters"): "glm-*"}
+_EXAMPLE_NAME: Final[Mapping[Path, str]] = {
+    ("providers",): "desk",
+    ("models", "parameters"): "glm-*",
+    ("pools",): "work",
+}
 _LONG_NUMBER: Final = 100_000
 
 
@@ -121,7 +125,7 @@ def _row(path: Path, leaf: LeafSpec) -> str:
 
 def _reachable(path: Path) -> Path:
     """What a variable can name: a glob is no part of a variable's name, so its table is set as a whole."""
-    return path[: path.index("NAME")] if "NAME" in path and path[0] != "providers" else path
+    return path[: path.index("NAME")] if path[:2] == ("models", "parameters") else path
 
 
 def _default(leaf: LeafSpec) -> str:

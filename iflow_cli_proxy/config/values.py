@@ -104,7 +104,7 @@ def takes(hint: Any) -> str:
     """What a type takes, in words: "true or false", "one of auto, plain, mimic"."""
     kind = get_origin(hint) or hint
     if kind is Literal:
-        return "one of " + ", ".join(get_args(hint))
+        return "one of " + ", ".join(choice or '""' for choice in get_args(hint))
     if _is_union(kind):
         return " or ".join(takes(arm) for arm in get_args(hint))
     if kind is tuple:
@@ -150,13 +150,13 @@ def _item(whole: Any, hint: Any, raw: object, note: Note) -> Any:
     try:
         return _as(hint, raw, note)
     except Mismatch:
-        raise Mismatch(takes(whole)) from None
+        raise Mismatch(_ranged(takes(whole), note)) from None
 
 
 def _choice(choices: tuple[str, ...], raw: object) -> str:
     if isinstance(raw, str) and raw in choices:
         return raw
-    expected = "one of " + ", ".join(choices)
+    expected = takes(Literal[choices])
     guess = nearest(raw, choices) if isinstance(raw, str) else ""
     raise Mismatch(f'{expected} (did you mean "{guess}"?)' if guess else expected)
 

@@ -5,9 +5,10 @@ Knows how a dotted name is spelled as `IFLOW2API_<TABLE>_<KEY>`. Refuses to know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from iflow_cli_proxy.config.leaf import NamedSpec, Path, Spec, TableSpec
@@ -41,8 +42,10 @@ def variable_of(path: Path) -> str:
     return PREFIX + "_".join(path).upper().replace("-", "_")
 
 
-def setting_of(variable: str, root: TableSpec, names: Iterable[str] = ()) -> tuple[Path, Spec] | None:
-    """The setting a variable stands for; `names` are tables under [providers] that exist already.
+def setting_of(
+    variable: str, root: TableSpec, names: Mapping[str, Iterable[str]] = MappingProxyType({})
+) -> tuple[Path, Spec] | None:
+    """The setting a variable stands for; `names` are those that exist already, by table: `{"providers": ["desk"]}`.
 
     A variable cannot tell `-` from `_`: an existing name of either spelling is taken, else the one with `_`.
     """
@@ -52,7 +55,7 @@ def setting_of(variable: str, root: TableSpec, names: Iterable[str] = ()) -> tup
     for table, spec in root.members.items():
         start = f"{PREFIX}{table.upper()}_"
         if isinstance(spec, NamedSpec) and variable.startswith(start):
-            return _in_named(variable.removeprefix(start), table, spec, names)
+            return _in_named(variable.removeprefix(start), table, spec, names.get(table, ()))
     return None
 
 

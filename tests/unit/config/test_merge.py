@@ -124,6 +124,9 @@ def test_empty_and_foreign_variables_and_the_key_of_serve_upstream_are_no_settin
         ({"providers": 1}, "providers takes a table"),
         ({"providers": {"desk": 1}}, "providers.desk takes a table"),
         ({"providers": {"../x": {}}}, 'providers."../x" is no name for a provider'),
+        ({"pools": {"My Team": {}}}, 'pools."My Team" is no name for a pool'),
+        ({"pools": {"work": {"strategy": "wieghted"}}}, 'fill_first, sticky, "" (did you mean "weighted"?)'),
+        ({"pools": {"work": {"weights": {"a": -1}}}}, "takes a table with a number for each name, 0 or more"),
         ({"models": {"aliases": []}}, "models.aliases takes a table"),
         ({"server": {"port": []}}, "server.port takes a whole number between 0 and 65535"),
         ({"port": 1}, "did you mean server.port?"),
@@ -141,6 +144,16 @@ def test_a_mistake_is_named_and_answered(tree: dict[str, object], message: str) 
 
     assert message in caught.value.message
     assert "config.toml" in caught.value.message
+
+
+def test_a_variable_reaches_the_pool_of_the_file_whose_name_has_a_hyphen() -> None:
+    merge = Merge()
+    merge.tree({"pools": {"my-team": {"accounts": ["iflow/*"]}}}, from_file)
+    merge.environment({"IFLOW2API_POOLS_MY_TEAM_STRATEGY": "sticky"})
+
+    pools = merge.result()[0].pools
+
+    assert {name: pool.strategy for name, pool in pools.items()} == {"my-team": "sticky"}
 
 
 def test_an_unknown_variable_of_a_known_table_is_a_mistake() -> None:

@@ -25,6 +25,8 @@ def test_every_commented_line_of_the_template_can_be_taken_into_use() -> None:
     assert settings.providers["desk"].base_url == "http://127.0.0.1:9801/v1"
     assert settings.models.aliases == {"claude-*": "glm-5"}
     assert settings.models.parameters["glm-*"].remove == ("logprobs",)
+    assert settings.pools["work"].accounts == ("iflow/*", "qwen/work")
+    assert settings.pools["work"].weights == {"iflow/work": 3}
     for path, _ in spec_of(Settings).leaves():
         assert origins.under(path)[0].place.startswith("config.toml:"), path
 

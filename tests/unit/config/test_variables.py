@@ -29,10 +29,12 @@ def test_every_leaf_has_a_variable_of_its_own_that_leads_back_to_it() -> None:
         ("IFLOW2API_PROVIDERS_DESK_API_KEY_ENV", ("providers", "desk", "api_key_env")),
         ("IFLOW2API_PROVIDERS_MY_DESK_PROXY", ("providers", "my_desk", "proxy")),
         ("IFLOW2API_PROVIDERS_LLAMA_CPP_CA_FILE", ("providers", "llama-cpp", "ca_file")),
+        ("IFLOW2API_POOLS_MY_TEAM_STRATEGY", ("pools", "my-team", "strategy")),
+        ("IFLOW2API_POOLS_LLAMA_CPP_WEIGHTS", ("pools", "llama_cpp", "weights")),
     ],
 )
-def test_variables_of_tables_and_providers_are_understood(variable: str, path: tuple[str, ...]) -> None:
-    found = setting_of(variable, ROOT, ["desk", "llama-cpp"])
+def test_variables_of_tables_providers_and_pools_are_understood(variable: str, path: tuple[str, ...]) -> None:
+    found = setting_of(variable, ROOT, {"providers": ["desk", "llama-cpp"], "pools": ["my-team"]})
 
     assert found is not None
     assert found[0] == path
