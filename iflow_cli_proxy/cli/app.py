@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from iflow_cli_proxy.cli import chat, completion, config, demo, doctor, login, models, serve, token, version
+from iflow_cli_proxy.cli import chat, completion, config, demo, doctor, key, login, models, serve, token, version
 from iflow_cli_proxy.cli.output import ExitCode, is_unwritable, report, report_unwritable
 from iflow_cli_proxy.cli.session import RootConfigOption, Session
 
@@ -29,6 +29,7 @@ app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(chat.chat)
 app.add_typer(token.app, name="token")
+app.add_typer(key.app, name="key")
 app.add_typer(config.app, name="config")
 app.command()(demo.demo)
 app.command()(version.version)

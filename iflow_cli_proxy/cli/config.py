@@ -112,7 +112,8 @@ def show(
     width = 3 if show_origins else 2
     print_table(["setting", "value", "from"][:width], [row[:width] for row in rows])
     idle = dict.fromkeys(dotted(entry.path) for entry in listed if not entry.spec.note.is_in_effect)
-    say(f"Not in effect yet: {', '.join(idle)}.", "dim")
+    if idle:
+        say(f"Not in effect yet: {', '.join(idle)}.", "dim")
 
 
 @app.command()

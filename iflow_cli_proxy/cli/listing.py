@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from iflow_cli_proxy.cli.output import ExitCode
+from iflow_cli_proxy.cli.output import ExitCode, say
 from iflow_cli_proxy.cli.passphrase import asker
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
-from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.wiring.services import Services
 
 
@@ -50,12 +51,37 @@ class Listing:
         return ExitCode.FAILED if len(self.problems) == self.asked else ExitCode.PARTLY_FAILED
 
 
-async def find_models(session: Session, provider: str, upstream: str, *, asks_upstreams: bool) -> Listing:
-    """The models of one provider, or of all when none is named. Raises ConfigError."""
+def open_services(session: Session, upstream: str) -> Services:
+    """Everything `serve` would have, `upstream` as for `serve --upstream`; to be closed where it is used.
+
+    Raises:
+        ConfigError: the settings are wrong.
+    """
     settings, _ = session.load()
     if upstream:
         settings = with_upstream(settings, upstream, session.environ.get("IFLOW2API_UPSTREAM_API_KEY", ""))
-    services = Services(Live(settings), session.paths(), session.environ, ask=asker())
+    return Services(Live(settings), session.paths(), session.environ, ask=asker())
+
+
+def problems_in(asked: Mapping[str, GatewayError | None]) -> list[Problem]:
+    """What went wrong with those that were asked."""
+    return [
+        Problem(provider=name, message=error.message, hint=error.hint)
+        for name, error in asked.items()
+        if error is not None
+    ]
+
+
+def say_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        say(f"{problem.provider}: {problem.message}", "yellow")
+        if problem.hint:
+            say(f"Hint: {problem.hint}", "cyan")
+
+
+async def find_models(session: Session, provider: str, upstream: str, *, asks_upstreams: bool) -> Listing:
+    """The models of one provider, or of all when none is named. Raises ConfigError."""
+    services = open_services(session, upstream)
     try:
         known = services.wired.gateway.upstreams
         if provider and provider not in known:
@@ -64,11 +90,7 @@ async def find_models(session: Session, provider: str, upstream: str, *, asks_up
             )
         outcome = await services.list_upstream_models() if asks_upstreams else {}
         asked = {name: error for name, error in outcome.items() if provider in ("", name)}
-        problems = [
-            Problem(provider=name, message=error.message, hint=error.hint)
-            for name, error in asked.items()
-            if error is not None
-        ]
+        problems = problems_in(asked)
         rows = [
             ModelRow(
                 id=model.id,

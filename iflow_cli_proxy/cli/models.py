@@ -15,14 +15,29 @@ def models(
     live: Annotated[bool, typer.Option("--live", help="Ask the upstreams for their own lists too.")] = False,
     provider: Annotated[str, typer.Option(metavar="NAME", help="Only this provider's.")] = "",
     upstream: Annotated[str, typer.Option(metavar="URL", help="As for `serve --upstream`.")] = "",
+    route: Annotated[str, typer.Option(metavar="MODEL", help="Tell where this model would go now, and why.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the models that can be asked for."""
+    """List the models that can be asked for, or tell where one of them would go.
+
+    With --route the steps of the decision and the routes in their order, each with its accounts. Exit codes: 0 some
+    account could serve now; 4 one could after a new sign-in; 1 none could, or nobody has the model.
+    """
     import asyncio
 
-    from iflow_cli_proxy.cli.listing import find_models
     from iflow_cli_proxy.cli.output import print_json, print_table, say
+
+    if route:
+        from iflow_cli_proxy.cli.routing import show_route
+
+        if provider:
+            raise typer.BadParameter("with --route write the provider before the model: PROVIDER/MODEL")
+        raise typer.Exit(
+            asyncio.run(show_route(session(ctx, config), route, upstream, asks_upstreams=live, as_json=as_json))
+        )
+
+    from iflow_cli_proxy.cli.listing import find_models, say_problems
 
     found = asyncio.run(find_models(session(ctx, config), provider, upstream, asks_upstreams=live))
     if as_json:
@@ -41,10 +56,7 @@ def models(
         )  # fmt: skip
     else:
         say("No models are known. Try `--live`, or `iflow2api serve --demo`.")
-    for problem in found.problems:
-        say(f"{problem.provider}: {problem.message}", "yellow")
-        if problem.hint:
-            say(f"Hint: {problem.hint}", "cyan")
+    say_problems(found.problems)
     raise typer.Exit(found.exit_code)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import webbrowser
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,12 +41,13 @@ from iflow_cli_proxy.server.run import serve as run_server
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.telemetry.logging import set_level, start_logging, stop_logging
 from iflow_cli_proxy.wiring.accounts import KnownAccount
-from iflow_cli_proxy.wiring.checking import checked
+from iflow_cli_proxy.wiring.checking import checked, has_keys
 from iflow_cli_proxy.wiring.services import Services, Wired
 
 _LOG: Final = logging.getLogger("iflow2api.serve")
 _ACCOUNTS_SHOWN: Final = 8
 _MODELS_SHOWN: Final = 6
+_KEYS_SHOWN: Final = 6
 _FIRST_LIST_WITHIN_S: Final = 0.3
 _KEY_TO_FILL_IN: Final = "YOUR_CLIENT_KEY"
 _DEMO_DELAY_VARIABLE: Final = "IFLOW2API_DEMO_DELAY_MS"
@@ -95,10 +96,17 @@ async def run_plan(plan: ServePlan) -> None:
         services = Services(live, paths, environ, home=home, ask=asking)
         asking.end()  # accounts are opened by now; later the loop must not wait for anybody
         files = (paths.config_file, paths.overrides_file)
-        watch = ReloadWatch(live, files, build, report=report_reload, beside=services.outside_files)
+        watch = ReloadWatch(
+            live,
+            files,
+            build,
+            report=report_reload,
+            beside=services.outside_files,
+            has_keys=lambda: has_keys(paths),
+        )
 
         async def on_ready(server: Server, listener: Listener) -> None:
-            await _announce(plan, services, listener)
+            await _announce(plan, services, listener, server.state.keys.names_in_use())
             settle_memory()
 
         raise_descriptor_limit()
@@ -136,8 +144,8 @@ def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
     return replace(settings, routing=routing, providers={"demo": provider})
 
 
-async def _announce(plan: ServePlan, services: Services, listener: Listener) -> None:
-    """Everything a person or a program waits for, once connections are accepted."""
+async def _announce(plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str] = ()) -> None:
+    """Everything a person or a program waits for, once connections are accepted. `key_names` are those of keys.toml."""
     wired = services.wired
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
@@ -146,13 +154,13 @@ async def _announce(plan: ServePlan, services: Services, listener: Listener) -> 
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
     is_complete = plan.is_quiet or bool(_model_names(wired))
     if is_complete:
-        _show(plan, services, listener)  # first, for whoever waits for the file may read what was printed
+        _show(plan, services, listener, key_names)  # first, for whoever waits for the file may read what was printed
     if plan.ready_file is not None:
         ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
         write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     if not is_complete:
         await _first_list(services)
-        _show(plan, services, listener)
+        _show(plan, services, listener, key_names)
     if plan.opens_page:
         webbrowser.open(f"{listener.urls[0]}/v1/models")
 
@@ -166,20 +174,20 @@ async def _first_list(services: Services) -> None:
     forget()
 
 
-def _show(plan: ServePlan, services: Services, listener: Listener) -> None:
+def _show(plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str]) -> None:
     # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
     with suppress(OSError, SystemExit):
         if plan.is_quiet:
             say(f"iflow2api serves {listener.urls[0]}")
             return
         screen = console(stderr=True)
-        screen.print(Panel(_facts(services, listener), title="iflow2api", title_align="left", expand=False))
+        screen.print(Panel(_facts(services, listener, key_names), title="iflow2api", title_align="left", expand=False))
         # Outside the frame and never wrapped: these are made to be copied.
-        for line in _to_copy(services.wired, listener, plan.session.environ):
+        for line in _to_copy(services.wired, listener, plan.session.environ, key_names):
             say(line, "green", is_to_copy=True)
 
 
-def _facts(services: Services, listener: Listener) -> Table:
+def _facts(services: Services, listener: Listener, key_names: Sequence[str]) -> Table:
     wired = services.wired
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -193,9 +201,19 @@ def _facts(services: Services, listener: Listener) -> Table:
         f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
     )
     table.add_row("models", Text(shown or "whatever the upstream knows"))
-    keys = wired.settings.auth.client_keys
-    table.add_row("key", Text(", ".join(map(str, keys)) if are_keys_required(wired.settings) else "none needed here"))
+    table.add_row("key", Text(_keys_text(wired.settings, key_names)))
     return table
+
+
+def _keys_text(settings: Settings, key_names: Sequence[str]) -> str:
+    """Keys of the configuration masked, those of keys.toml by name: nobody has their secrets any more."""
+    if not are_keys_required(settings):
+        return "none needed here"
+    keys = [*map(str, settings.auth.client_keys), *key_names]
+    more = f" and {len(keys) - _KEYS_SHOWN} more: iflow2api key list" if keys[_KEYS_SHOWN:] else ""
+    if not keys:
+        return "the id of an account" if settings.auth.accept_account_ids else "none can be used: iflow2api key list"
+    return ", ".join(keys[:_KEYS_SHOWN]) + more
 
 
 def _account_lines(services: Services) -> Iterator[Text]:
@@ -217,19 +235,31 @@ def _account_lines(services: Services) -> Iterator[Text]:
         yield Text("none yet: `iflow2api login`, or start with --upstream URL or --demo", "yellow")
 
 
-def _to_copy(wired: Wired, listener: Listener, environ: Mapping[str, str]) -> Iterator[str]:
+def _to_copy(
+    wired: Wired, listener: Listener, environ: Mapping[str, str], key_names: Sequence[str] = ()
+) -> Iterator[str]:
     """Lines that work when they are pasted into a shell."""
     url = quote(f"{listener.urls[0]}/v1")
     needs_key = are_keys_required(wired.settings)
     key = _key_to_copy(environ) if needs_key else "any"
     if key == _KEY_TO_FILL_IN:
-        yield f"# {key} stands for one of these: iflow2api config get auth.client_keys --reveal"
+        yield f"# {key} stands for {_where_keys_are(wired.settings, key_names)}"
     model = next(iter(_model_names(wired)), "MODEL")
     body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}], "stream": True}
     auth = f' -H "Authorization: Bearer {key}"' if needs_key else ""
     yield f"export OPENAI_BASE_URL={url} OPENAI_API_KEY={key}"
     shown = quote(jsonx.encode(body).decode())
     yield f"curl -N {url}/chat/completions -H 'Content-Type: application/json'{auth} -d {shown}"
+
+
+def _where_keys_are(settings: Settings, key_names: Sequence[str]) -> str:
+    if settings.auth.client_keys:
+        return "one of these: iflow2api config get auth.client_keys --reveal"
+    if key_names:
+        return f"the secret of {key_names[0]}, shown when it was made; another: iflow2api key create NAME"
+    if settings.auth.accept_account_ids:
+        return "the id of an account: iflow2api token list --json"
+    return "a client key: iflow2api key create NAME"
 
 
 def _key_to_copy(environ: Mapping[str, str]) -> str:

@@ -99,7 +99,7 @@ def enable(
     ctx: typer.Context, account: AccountsArgument, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Use accounts again: also clears `needs login`, `refused` and a rest."""
-    from iflow_cli_proxy.cli.accounts.switching import enabled
+    from iflow_cli_proxy.pool.saved import enabled
 
     _change(ctx, account, config, as_json, "enabled", lambda store, one: store.change(one.id, enabled))
 
@@ -109,7 +109,7 @@ def disable(
     ctx: typer.Context, account: AccountsArgument, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Leave accounts out until they are enabled again."""
-    from iflow_cli_proxy.cli.accounts.switching import disabled
+    from iflow_cli_proxy.pool.saved import disabled
 
     _change(ctx, account, config, as_json, "disabled", lambda store, one: store.change(one.id, disabled))
 

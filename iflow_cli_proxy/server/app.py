@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from iflow_cli_proxy.protocols import CODECS
-from iflow_cli_proxy.server.handlers import health, models, sign_in
+from iflow_cli_proxy.server.handlers import accounts, health, models, sign_in
 from iflow_cli_proxy.server.handlers.generate import generate
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.middleware.access_log import log_access
@@ -32,6 +32,8 @@ def build_app(state: ServerState) -> web.Application:
     routes.add_get("/v1/vision-models", models.list_vision_models)
     routes.add_post("/auth/initiate", sign_in.initiate, expect_handler=_later)
     routes.add_post("/auth/poll", sign_in.poll, expect_handler=_later)
+    routes.add_get("/debug/accounts", accounts.list_accounts)
+    routes.add_post("/admin/accounts/{id}/reset", accounts.reset, expect_handler=_later)
     routes.add_get("/health", health.health)
     routes.add_get("/ready", health.ready)
     return app

@@ -22,9 +22,11 @@ from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.keeper import Keeper
+from iflow_cli_proxy.state.keys import KeyFile
 from iflow_cli_proxy.transport.base import Transport
 from iflow_cli_proxy.wiring.services import Services
 from iflow_cli_proxy.wiring.watching import AccountWatch
@@ -45,6 +47,8 @@ def new_state(services: Services) -> ServerState:
         settings=services.settings,
         gateway=services.gateway,
         accounts=services.accounts,
+        reset_account=services.reset_account,
+        keys=KeyBook(KeyFile(services.keys_file), clock=services.clock),
         supervisor=Supervisor(),
         clock=services.clock,
         entropy=services.entropy,
@@ -68,6 +72,7 @@ class Server:
 
     async def start(self) -> Listener:
         """Accept connections. Raises ConfigError when the address cannot be had."""
+        await asyncio.to_thread(self.state.keys.open)
         await self._runner.setup()
         self.listener = await listen(self._runner, self.state.settings, entropy=self._services.entropy)
         return self.listener
@@ -85,6 +90,7 @@ class Server:
         supervisor.keep_running("token refresh", keeper.run)
         self._watch = AccountWatch(self._services)
         supervisor.keep_running("accounts", self._watch.run)
+        supervisor.keep_running("client keys", self.state.keys.run)
 
     def stop(self) -> None:
         """Drain and leave; called again, leave at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,15 @@ from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
     from iflow_cli_proxy.server.streaming import ClientAnswer
+
+
+async def _knows_nobody(_: str) -> bool:
+    return False
 
 
 @dataclass(kw_only=True)
@@ -29,6 +34,9 @@ class ServerState:
     supervisor: Supervisor
     clock: Clock
     entropy: Entropy
+    reset_account: Callable[[str], Awaitable[bool]] = _knows_nobody
+    """Clears what keeps an account out, by its id; False when there is none."""
+    keys: KeyBook = field(default_factory=KeyBook)
     in_flight: set[Exchange] = field(default_factory=set)
     answers: set[ClientAnswer] = field(default_factory=set)
     """Those that a drain may have to end."""

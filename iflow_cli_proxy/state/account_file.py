@@ -83,6 +83,8 @@ class _Shape:
     refresh_failures: int = 0
     is_refused: bool = False
     rests_until: datetime | None = None
+    rests_model: str = ""
+    rest_reason: str = ""
     concurrency: int | None = None
     imported_from: str = ""
 

@@ -62,3 +62,17 @@ def test_problems_are_in_the_json_also_when_there_are_none(tmp_path: Path) -> No
     got = run_cli("models", "--json", env=_home(tmp_path))
     assert got.json == {"models": [], "problems": []}
     assert got.code == 0
+
+
+def test_a_provider_beside_a_route_is_told_where_it_belongs(tmp_path: Path) -> None:
+    got = run_cli("models", "--route", "m", "--provider", "desk", env=_home(tmp_path))
+    assert got.code == 2
+    assert "PROVIDER/MODEL" in got.err
+
+
+def test_a_route_is_told_instead_of_the_list(tmp_path: Path) -> None:
+    text = '[providers.desk]\nbase_url = "http://127.0.0.1:1/v1"\nmodels = ["m-1"]\n'
+    (tmp_path / "config.toml").write_text(text)
+    got = run_cli("models", "--route", "m-1", env=_home(tmp_path))
+    assert got.code == 0
+    assert got.out.startswith("1. `m-1` is listed by desk.\n")

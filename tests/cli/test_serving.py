@@ -170,6 +170,46 @@ async def test_a_shell_reads_the_lines_to_copy_as_they_are_meant(
     assert "sk-one" not in "".join((*notes, export, curl))
 
 
+@pytest.mark.parametrize(
+    ("auth", "names", "shown", "hint"),
+    [
+        (AuthSettings(), ("ci",), "none needed here", ""),
+        (AuthSettings(required="always"), ("ci", "team"), "ci, team", "the secret of ci, shown when it was made"),
+        (
+            AuthSettings(required="always", client_keys=(Secret("sk-one-0123456789"),)),
+            ("ci",),
+            "sk-…6789, ci",
+            "iflow2api config get auth.client_keys --reveal",
+        ),
+        (
+            AuthSettings(required="always"),
+            tuple(f"key-{number}" for number in range(9)),
+            "key-5 and 3 more: iflow2api key list",
+            "key create NAME",
+        ),
+        (AuthSettings(required="always", accept_account_ids=True), (), "the id of an account", "token list --json"),
+        (AuthSettings(required="always"), (), "none can be used: iflow2api key list", "key create NAME"),
+    ],
+    ids=["none needed", "of the key file", "of both", "many", "ids of accounts", "all revoked"],
+)
+async def test_the_panel_names_the_keys_that_open_the_door_and_no_secret(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    auth: AuthSettings,
+    names: tuple[str, ...],
+    shown: str,
+    hint: str,
+) -> None:
+    wired = services(tmp_path, Settings(auth=auth))
+    await _announce(plan(tmp_path, is_demo=False), wired, LISTENER, names)
+    await wired.aclose()
+    text = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert f"key {shown}" in text or (len(names) == 9 and shown in text)
+    assert hint in text
+    assert ("YOUR_CLIENT_KEY" in text) is bool(hint)
+    assert "sk-one" not in text
+
+
 @pytest.mark.parametrize(("text", "delay_s"), [("", None), ("0", 0.0), ("250", 0.25)])
 def test_tests_may_set_the_pace_of_the_demo(text: str, delay_s: float | None) -> None:
     assert _demo_delay_s({"IFLOW2API_DEMO_DELAY_MS": text}) == delay_s

@@ -17,10 +17,11 @@ from iflow_cli_proxy.core.instants import instant, rfc3339
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.spans import span
-from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.accounts import KnownAccount
+from iflow_cli_proxy.wiring.known import is_resting, state_word
 
 NOTHING_YET: Final = (
     "There are no accounts yet. Sign in with `iflow2api login`, or bring some: `iflow2api token import`."
@@ -53,38 +54,12 @@ def file_of(known: KnownAccount, paths: Paths) -> Path | None:
     return Path(known.origin) if known.place is not None and known.origin else None
 
 
-def state_word(known: KnownAccount, now: float) -> str:
-    """How it fares, in one word for `--json`.
-
-    These are ok, cooling, needs_login, disabled, refused, expired, empty (no credential) and aside (known, not used).
-    """
-    account = known.saved
-    if not known.is_used:
-        return "aside"
-    if known.place is None and not known.is_ours:
-        return "ok"
-    if account.state is AccountState.DISABLED:
-        return "disabled"
-    if account.state is AccountState.NEEDS_LOGIN:
-        return "needs_login"
-    if account.is_refused:
-        return "refused"
-    if not account.bearer and not known.is_sealed:
-        return "empty"
-    if not known.is_sealed and not account.can_refresh_later and account.bearer_expires_at <= now:
-        return "expired"
-    return "cooling" if is_resting(account, now) else "ok"
-
-
-def is_resting(account: SavedAccount, now: float) -> bool:
-    return account.state is AccountState.COOLING and account.rests_until is not None and account.rests_until > now
-
-
 def state_text(known: KnownAccount, now: float) -> str:
     """The same for people."""
     match state_word(known, now):
         case "cooling":
-            return f"rests for {span((known.saved.rests_until or now) - now)}"
+            of_model = f" ({known.saved.rests_model})" if known.saved.rests_model else ""
+            return f"rests for {span((known.saved.rests_until or now) - now)}{of_model}"
         case "aside":
             return "not used"
         case "empty":
@@ -198,6 +173,7 @@ def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
         "last_error": account.last_error,
         "last_error_at": _moment(account.last_error_at),
         "rests_until": _moment(account.rests_until if is_resting(account, now) else None),
+        "rests_model": account.rests_model if is_resting(account, now) else "",
         "origin": origin_of(known).value,
         "where": str(file) if file else known.origin,
         "imported_from": account.imported_from,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from iflow_cli_proxy.cli.accounts.naming import open_accounts
-from iflow_cli_proxy.cli.accounts.view import ends_at, expiry_text, state_word
+from iflow_cli_proxy.cli.accounts.view import ends_at, expiry_text
 from iflow_cli_proxy.cli.output import ExitCode, console, print_json
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.cli.signing.browser import open_page
@@ -39,6 +39,7 @@ from iflow_cli_proxy.signin.loopback import CodeListener, listen_for_code
 from iflow_cli_proxy.signin.signed_in import SignedIn, Sleep
 from iflow_cli_proxy.transport.base import Transport
 from iflow_cli_proxy.wiring.accounts import Accounts, KnownAccount, Verdict
+from iflow_cli_proxy.wiring.known import state_word
 
 _CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")
 _TRIES: Final = 3

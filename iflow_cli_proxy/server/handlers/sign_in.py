@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import Busy, Forbidden, GatewayError, InvalidRequest
+from iflow_cli_proxy.core.errors import Busy, GatewayError, InvalidRequest
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import STATE
+from iflow_cli_proxy.server.origin import refuse_other_origins
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.device import DeviceFlow
 from iflow_cli_proxy.signin.enrol import enrol
@@ -115,7 +116,7 @@ def _flow(state: ServerState, provider: str) -> DeviceFlow:
 
 async def _fields(request: web.Request, state: ServerState) -> dict[str, Any]:
     """The body's fields; no body is an empty object."""
-    _refuse_other_origins(request)
+    refuse_other_origins(request)
     if not request.can_read_body:
         return {}
     try:
@@ -125,14 +126,6 @@ async def _fields(request: web.Request, state: ServerState) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return value
-
-
-def _refuse_other_origins(request: web.Request) -> None:
-    """Browsers name the page that asks, and nobody else does (RELIABILITY I27)."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    is_ours = origin is None or (origin.partition("://")[2] == request.host and bool(request.host))
-    if not is_ours or request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("A web page of another origin may not sign in here.", param="Origin")
 
 
 def _provider(fields: dict[str, Any]) -> str:

@@ -1,12 +1,16 @@
-"""Who is calling: client keys, compared by digest, and the Host check that stands in for them on loopback."""
+"""Who is calling: client keys, compared by digest, and the Host check that stands in for them on loopback.
+
+A key that is sent is obeyed even where none is needed. Its limits hold on every route, and what a request used is
+settled here when it has ended, whatever became of it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -15,36 +19,94 @@ from multidict import CIMultiDictProxy
 from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.core.usage import estimate_tokens
+from iflow_cli_proxy.pool.client_key import ANYONE, Caller, ClientKey, check_usable, digest_of
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.state import ServerState
+
+FindCaller: TypeAlias = Callable[[bytes], Caller | None]
+"""Who calls with the secret of that digest."""
 
 _OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
 _HINT: Final = "send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path not in _OPEN_PATHS:
-        settings = request.app[STATE].settings.current
-        if are_keys_required(settings):
-            request[EXCHANGE].client = identify(request.headers, known_keys(settings.auth.client_keys))
-        elif not is_own_host(request.headers.get(hdrs.HOST, ""), settings.server.host):
-            raise Forbidden(
-                "This Host name is not served without a client key.",
-                hint="call it by 127.0.0.1 or localhost, or set auth.required to always",
-                param="Host",
-            )
-    return await handler(request)
+    if request.path in _OPEN_PATHS:
+        return await handler(request)
+    state, exchange = request.app[STATE], request[EXCHANGE]
+    exchange.caller = caller = _caller_of(request, state)
+    exchange.client = caller.name
+    key = caller.key
+    if key is None:
+        return await handler(request)
+    check_usable(key, state.clock.now())
+    if not key.is_limited:
+        return await handler(request)
+    tokens = estimate_tokens(request.content_length or 0)
+    admission = state.keys.admit(key, tokens, is_running=request.method == hdrs.METH_POST)
+    try:
+        return await handler(request)
+    finally:
+        state.keys.settle(admission, exchange)
+
+
+def _caller_of(request: web.Request, state: ServerState) -> Caller:
+    settings = state.settings.current
+    find = _finder(state)
+    if are_keys_required(settings):
+        return identify(request.headers, find)
+    caller = recognise(request.headers, find)
+    if caller is ANYONE and not is_own_host(request.headers.get(hdrs.HOST, ""), settings.server.host):
+        raise Forbidden(
+            "This Host name is not served without a client key.",
+            hint="call it by 127.0.0.1 or localhost, or set auth.required to always",
+            param="Host",
+        )
+    return caller
+
+
+def _finder(state: ServerState) -> FindCaller:
+    """Looks in the configuration, in the key file and, where they are taken for keys, among the ids of accounts."""
+    auth = state.settings.current.auth
+    configured = known_keys(auth.client_keys)
+    accounts = _account_callers(state) if auth.accept_account_ids else {}
+
+    def find(digest: bytes) -> Caller | None:
+        if (known := configured.get(digest) or accounts.get(digest)) is not None:
+            return known
+        key = state.keys.find(digest)
+        return None if key is None else Caller(name=key.name, key=key)
+
+    return find
 
 
 @lru_cache(maxsize=4)
-def known_keys(keys: tuple[Secret, ...]) -> Mapping[bytes, str]:
-    """Digest to name; the keys of the configuration have no names but their places."""
-    return {_digest(key.reveal()): f"key {number}" for number, key in enumerate(keys, 1)}
+def known_keys(keys: tuple[Secret, ...]) -> Mapping[bytes, Caller]:
+    """By digest; the keys of the configuration have no names but their places, and no limits."""
+    named = {f"key {number}": digest_of(key.reveal()) for number, key in enumerate(keys, 1)}
+    return {
+        digest: Caller(name=name, key=ClientKey(name=name, digest=digest)) for name, digest in reversed(named.items())
+    }
 
 
-def identify(headers: CIMultiDictProxy[str], known: Mapping[bytes, str]) -> str:
-    """The name of the key the request brings.
+def _account_callers(state: ServerState) -> Mapping[bytes, Caller]:
+    """Accounts of ours by the digest of their ids, which are as hard to guess as a key only where they are UUIDs."""
+    ours = (one.saved for one in state.accounts.last_known() if one.is_ours)
+    return by_account_id(tuple((one.id, f"{one.provider}/{one.label}") for one in ours))
+
+
+@lru_cache(maxsize=4)
+def by_account_id(accounts: tuple[tuple[str, str], ...]) -> Mapping[bytes, Caller]:
+    """Callers who may use one account each, from ids and names."""
+    return {digest_of(id): Caller(name=name, account_id=id) for id, name in accounts if _UUID.fullmatch(id)}
+
+
+def identify(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
+    """Who calls with the key the request brings.
 
     Looked up by the digest of its bytes, so neither its characters nor how much of it is right shows in the time taken
     (I2, I5).
@@ -55,11 +117,27 @@ def identify(headers: CIMultiDictProxy[str], known: Mapping[bytes, str]) -> str:
     """
     given = list(_given(headers))
     if len(set(given)) > 1 or len(headers.getall(hdrs.AUTHORIZATION, ())) > 1:
-        raise InvalidRequest("The request carries more than one key.", param="Authorization")
-    name = known.get(_digest(given[0])) if given else None
-    if name is None:
+        raise _more_than_one()
+    caller = find(digest_of(given[0])) if given else None
+    if caller is None:
         raise Unauthenticated("A valid client key is required.", hint=_HINT)
-    return name
+    return caller
+
+
+def recognise(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
+    """The same where no key is needed: words that are no keys of ours mean nothing.
+
+    Raises:
+        InvalidRequest: two different keys of ours; nobody picks the one with the wider limits (I3).
+    """
+    found = {caller for given in set(_given(headers)) if (caller := find(digest_of(given))) is not None}
+    if len(found) > 1:
+        raise _more_than_one()
+    return found.pop() if found else ANYONE
+
+
+def _more_than_one() -> InvalidRequest:
+    return InvalidRequest("The request carries more than one key.", param="Authorization")
 
 
 def _given(headers: CIMultiDictProxy[str]) -> Iterable[str]:
@@ -68,10 +146,6 @@ def _given(headers: CIMultiDictProxy[str]) -> Iterable[str]:
         yield key.strip() if scheme.lower() == "bearer" else ""
     for name in _KEY_HEADERS:
         yield from headers.getall(name, ())
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def is_own_host(header: str, bound: str) -> bool:

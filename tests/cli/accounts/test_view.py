@@ -33,6 +33,11 @@ def _known(place: Place | None = PLACE, is_ours: bool = True, origin: str = "", 
         ({"is_refused": True}, "refused", "refused"),
         ({"state": AccountState.COOLING, "rests_until": NOW + 125}, "cooling", "rests for 2 min"),
         ({"state": AccountState.COOLING, "rests_until": NOW - 1}, "ok", "ok"),
+        (
+            {"state": AccountState.COOLING, "rests_until": NOW + 60, "rests_model": "glm-5"},
+            "cooling",
+            "rests for 1 min (glm-5)",
+        ),
         ({"api_key": Secret(), "tokens": None}, "empty", "no credential"),
         ({"tokens": None, "api_key_expires_at": NOW - 1}, "expired", "expired"),
         ({"api_key_expires_at": NOW - 1}, "ok", "ok"),
@@ -106,7 +111,7 @@ def test_the_shape_for_scripts_is_stable_and_hides_secrets(tmp_path: Path) -> No
         "id", "provider", "label", "state", "usable", "auth_type", "api_key", "api_key_expires_at", "access_token",
         "access_token_expires_at", "refresh_token", "expires_at", "can_refresh", "base_url", "user_id", "created_at",
         "updated_at", "refreshed_at", "last_used_at", "request_count", "last_error", "last_error_at", "rests_until",
-        "origin", "where", "imported_from",
+        "rests_model", "origin", "where", "imported_from",
     ]  # fmt: skip
     assert shape["where"] == str(tmp_path / "accounts" / "one.json")
     assert shape["access_token_expires_at"] == "2023-11-14T23:13:20Z"

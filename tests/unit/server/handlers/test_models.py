@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from iflow_cli_proxy.pool.client_key import ClientKey, digest_of
 from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.server.state import ServerState
 from tests.support.shell import Client, shell, shell_state
@@ -104,3 +105,43 @@ async def test_a_model_nobody_lists_is_not_found_and_not_repeated() -> None:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "model_not_found"
         assert "hidden-secret" not in await answer.text()
+
+
+# --- client keys --------------------------------------------------------------------------------------------------
+
+
+def only(state: ServerState, *models: str) -> dict[str, str]:
+    """The header of a client key that is for these models."""
+    key = ClientKey(name="team", digest=digest_of("sk-team"), models=models)
+    state.keys.find = lambda digest: key if digest == key.digest else None  # type: ignore[method-assign]
+    return {"Authorization": "Bearer sk-team"}
+
+
+@pytest.mark.parametrize(
+    ("globs", "seen"),
+    [
+        ((), ["GLM-5", "seer", "fast", "new"]),
+        (("glm-*",), ["GLM-5"]),
+        (("up/seer",), ["seer", "fast"]),
+        (("fast",), ["fast"]),
+        (("up/*",), ["GLM-5", "seer", "fast", "new"]),
+        (("nothing",), []),
+    ],
+)
+async def test_a_key_sees_the_models_that_it_may_use(globs: tuple[str, ...], seen: list[str]) -> None:
+    state = state_with_models()
+    headers = only(state, *globs)
+    async with shell(state) as client:
+        async with client.get("/v1/models", headers=headers) as answer:
+            listing: Any = await answer.json()
+        for name in ("GLM-5", "seer", "fast", "new"):
+            async with client.get(f"/v1/models/{name}", headers=headers) as one:
+                assert one.status == (200 if name in seen else 404)
+    assert [row["id"] for row in listing["data"]] == seen
+
+
+async def test_a_key_sees_no_more_models_with_eyes() -> None:
+    state = state_with_models()
+    headers = only(state, "glm-*")
+    async with shell(state) as client, client.get("/v1/vision-models", headers=headers) as answer:
+        assert (await answer.json())["data"] == []
