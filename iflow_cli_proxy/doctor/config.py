@@ -82,10 +82,10 @@ def _mistake(problem: Problem) -> Finding:
 
 def _unknown_variables(machine: Machine, settings: Settings) -> Iterator[Finding]:
     """Those with our prefix that stand for nothing; what is surely a slip of the pen is a mistake already."""
-    root = spec_of(Settings)
+    root, existing = spec_of(Settings), {"providers": settings.providers, "pools": settings.pools}
     for name in sorted(machine.environ):
         is_ours = name.startswith(PREFIX) and name not in SPECIAL | _OTHERS
-        if is_ours and setting_of(name, root, settings.providers) is None:
+        if is_ours and setting_of(name, root, existing) is None:
             yield _finding(
                 status=Status.NOTE,
                 subject=name,

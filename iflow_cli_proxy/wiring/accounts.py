@@ -251,6 +251,8 @@ class Accounts:
             concurrency=known.saved.concurrency
             if known.saved.concurrency is not None
             else table.concurrency or known.concurrency or default_concurrency,
+            rpm=table.rpm,
+            tpm=table.tpm,
             origin=known.origin or "a sign-in",
             fresh_until=self._fresh_until(saved),
             is_oauth=not saved.api_key and saved.tokens is not None,

@@ -12,6 +12,7 @@ from iflow_cli_proxy.core.clock import SystemClock
 from iflow_cli_proxy.core.errors import ConfigError, StateError
 from iflow_cli_proxy.providers import build_provider, sign_in_of
 from iflow_cli_proxy.state.accounts import AccountStore
+from iflow_cli_proxy.state.keys import KeyFile
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.transport.trust import tls_context
 from iflow_cli_proxy.wiring.rules import gateway_rules
@@ -24,7 +25,7 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
     Raises:
         ConfigError: they are unsafe, or something they name is not there or cannot be built.
     """
-    check_safe(settings)
+    check_safe(settings, has_key_file=has_keys(paths))
     around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
     tables = enabled_tables(settings, _signed_in(paths))
     for name, table in tables.items():
@@ -50,6 +51,14 @@ def _signed_in(paths: Paths) -> set[str]:
         return set()  # whoever opens the accounts says so
     sealed = (file.account for file in loaded.damaged if file.account is not None)
     return {account.provider for account in (*loaded.accounts, *sealed)}
+
+
+def has_keys(paths: Paths) -> bool:
+    """Whether keys.toml has a key that may be used; a damaged one is told by the server that opens it."""
+    try:
+        return KeyFile(paths.keys_file).load().has_usable(SystemClock().now())
+    except StateError:
+        return True
 
 
 def _check_authorities(name: str, table: ProviderSettings, shared: UpstreamSettings) -> None:

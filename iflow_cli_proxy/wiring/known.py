@@ -39,6 +39,36 @@ class KnownAccount:
         return self.is_used and not self.is_sealed and (self.place is None or self.saved.is_usable(now))
 
 
+def state_word(known: KnownAccount, now: float) -> str:
+    """How it fares, in one word for programs.
+
+    These are ok, cooling, needs_login, disabled, refused, expired, empty (no credential) and aside (known, not used).
+    """
+    account = known.saved
+    if not known.is_used:
+        return "aside"
+    if known.place is None and not known.is_ours:
+        return "ok"
+    if account.state is AccountState.DISABLED:
+        return "disabled"
+    if account.state is AccountState.NEEDS_LOGIN:
+        return "needs_login"
+    if account.is_refused:
+        return "refused"
+    if not account.bearer and not known.is_sealed:
+        return "empty"
+    if not known.is_sealed and not account.can_refresh_later and account.bearer_expires_at <= now:
+        return "expired"
+    return "cooling" if is_resting(account, now) else "ok"
+
+
+def is_resting(account: SavedAccount, now: float, model: str = "") -> bool:
+    """By what its file says; for `model`, or for any at all."""
+    if account.state is not AccountState.COOLING or account.rests_until is None or account.rests_until <= now:
+        return False
+    return not (model and account.rests_model) or model == account.rests_model
+
+
 def accounts_in(found: Discovery, place: Callable[[LiveSignIn], Place]) -> Iterator[KnownAccount]:
     """What a search has found: sign-ins of other programs, each with its place, then keys."""
     live = {one.account.id: one for one in found.live}

@@ -15,6 +15,7 @@ from iflow_cli_proxy.core.errors import Blocked, CredentialError, GatewayError, 
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
+from iflow_cli_proxy.pool.rest import Rest, RestReason
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
 from iflow_cli_proxy.signin import outcome, timing
 from iflow_cli_proxy.wiring.accounts import Accounts
@@ -88,7 +89,7 @@ class PoolRenewal:
             return False  # it was forbidden one thing, which says nothing about the next
         known = self._accounts.last(account.id)
         if known is None or known.place is None:
-            return False  # a key of the configuration: only its owner can change it, and the next request may say more
+            return self._rests_beside_others(account, error)
         keys = (known.saved.bearer, *known.spare)
         if account.api_key not in keys:
             return False  # it has a newer one by now
@@ -106,6 +107,16 @@ class PoolRenewal:
             error.message,
         )
         self._on_refused()
+        return True
+
+    def _rests_beside_others(self, account: Account, error: GatewayError) -> bool:
+        """A key of the configuration, which only its owner can change: where others can serve, it is left alone for a
+        while; alone it is asked every time, for the upstream says best what is wrong with it."""
+        if not self._pool.others(account.provider, (account.id,)):
+            return False
+        now = self._accounts.clock.monotonic()
+        rest = Rest(reason=RestReason.FORBIDDEN, until=now + _REST_S, since=now, detail=error.message)
+        self._pool.put_to_rest(account.id, rest)
         return True
 
     def usable(self, one: KnownAccount, *, default_concurrency: int = 0) -> Account | None:
@@ -131,6 +142,11 @@ class PoolRenewal:
         for account_id, key in over:
             self._forget(account_id, key)
         return bool(over)
+
+    def forgive(self, account_id: str) -> None:
+        """A person says that it works again."""
+        for known in (self._refused, self._hindered, self._unsaved):
+            known.pop(account_id, None)
 
     async def save_refusals(self) -> None:
         """Write down what was refused since."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 
-from iflow_cli_proxy.config.schema import Settings, UpstreamSettings
+from iflow_cli_proxy.config.schema import PoolSettings, Settings, UpstreamSettings
 from iflow_cli_proxy.gateway.attempt import AnswerRules
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import GatewayRules
 from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.rules import Choosing, PoolRules, Strategy
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.routing.parameters import ParameterRule
 from iflow_cli_proxy.routing.resolve import RoutingTable
@@ -37,8 +40,39 @@ def routing_table(settings: Settings, catalogs: Mapping[str, Catalog]) -> Routin
         catalogs=catalogs,
         default_provider=settings.routing.default_provider.lower(),
         aliases=settings.models.aliases,
+        fallbacks=settings.routing.fallbacks,
         passes_unknown=settings.routing.unknown_models == "pass",
     )
+
+
+def pool_rules(settings: Settings, accounts: Iterable[Account]) -> PoolRules:
+    """How accounts are chosen and when they rest; `accounts` are those that weights are given to."""
+    everyone = tuple(accounts)
+    resilience = settings.resilience
+    return PoolRules(
+        choosing=Choosing(strategy=Strategy(settings.routing.strategy)),
+        pools={
+            name: Choosing(
+                strategy=Strategy(pool.strategy or settings.routing.strategy), weights=_weights(pool, everyone)
+            )
+            for name, pool in settings.pools.items()
+        },
+        failure_threshold=resilience.failure_threshold,
+        cool_down_s=resilience.cool_down_s,
+        longest_rest_s=resilience.longest_rest_s,
+        sticky_ttl_s=settings.routing.sticky_ttl_s,
+    )
+
+
+def _weights(pool: PoolSettings, accounts: Iterable[Account]) -> dict[str, float]:
+    """By account id; of several globs that fit, the first counts."""
+    found: dict[str, float] = {}
+    for account in accounts:
+        name = f"{account.provider}/{account.label}".lower()
+        weight = next((w for glob, w in pool.weights.items() if fnmatchcase(name, glob.lower())), None)
+        if weight is not None:
+            found[account.id] = weight
+    return found
 
 
 def gateway_rules(settings: Settings) -> GatewayRules:
@@ -59,5 +93,9 @@ def gateway_rules(settings: Settings) -> GatewayRules:
             ),
             merges_reasoning=not settings.reasoning.preserve,
             names_account=settings.server.response_headers,
+            repairs_messages=settings.conveniences.repair_messages,
+            keeps_rounds=settings.conveniences.keep_rounds if settings.conveniences.compress_context else 0,
+            continues=settings.conveniences.continue_times if settings.conveniences.auto_continue else 0,
         ),
+        pools={name: pool.accounts for name, pool in settings.pools.items()},
     )

@@ -17,13 +17,15 @@ from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings
 from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import CredentialError, GatewayError
-from iflow_cli_proxy.core.ids import Entropy, buffered
+from iflow_cli_proxy.core.ids import Entropy, buffered, request_id
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.gateway.attempt import Upstream
+from iflow_cli_proxy.gateway.describing import Describer
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.model_list import ask_for_models
 from iflow_cli_proxy.gateway.retry import RetryBudget
 from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.gateway.vision import VisionBridge
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
@@ -34,10 +36,12 @@ from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.transport.guard import GuardedFetch
 from iflow_cli_proxy.wiring.accounts import Accounts
 from iflow_cli_proxy.wiring.known import KnownAccount
 from iflow_cli_proxy.wiring.renewing import PoolRenewal
-from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, routing_table, stream_limits
+from iflow_cli_proxy.wiring.resting import LongRests
+from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, pool_rules, routing_table, stream_limits
 from iflow_cli_proxy.wiring.transports import Transports
 
 
@@ -66,12 +70,15 @@ class Services:
         entropy: Entropy = os.urandom,
         home: Path | None = None,
         ask: Callable[[str], str] | None = None,
+        chance: Callable[[], float] | None = None,
     ) -> None:
+        """`chance` is uniform in [0, 1) and spreads pauses and rests."""
         self.settings = settings
         self.clock = clock or SystemClock()
         self.entropy = buffered(entropy)
-        self.pool = AccountPool()
-        self.turnstile = Turnstile(self.pool)
+        self._chance = chance or random.SystemRandom().random
+        self.pool = AccountPool(chance=self._chance)
+        self.turnstile = Turnstile(self.pool, now=self.clock.monotonic)
         self.transports = Transports()
         self.accounts = Accounts(
             settings.current,
@@ -88,12 +95,15 @@ class Services:
         self._paths = paths
         self._environ = environ
         self._budget = RetryBudget()
+        self._described_by: VisionBridge | None = None
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
         self._wired_from: tuple[KnownAccount, ...] = ()
         self.wired = self._wire(settings.current, self.accounts.known())
         self.gateway = Live(self.wired.gateway)
+        self.rests = LongRests(self.accounts, self.pool, on_reset=self.turnstile.let_in)
+        self.rests.take_up()
         self.accounts.listeners.append(self._take_up_account)
         settings.subscribe(self._apply)
 
@@ -114,9 +124,32 @@ class Services:
             self.wire_again()  # catalogues belong to a gateway and do not change under it
         return outcome
 
+    @property
+    def keys_file(self) -> Path:
+        """Where client keys are kept."""
+        return self._paths.keys_file
+
     def wire_again(self) -> None:
         """Build a new gateway around what is known now, under the same settings. Reads nothing."""
         self._put_in_force(self.settings.current, self.accounts.last_known())
+
+    async def reset_account(self, account_id: str) -> bool:
+        """Clear by hand what keeps an account out, here and in its file; False when there is no such account.
+
+        One that a person has switched off stays off.
+
+        Raises:
+            StateError: its file cannot be changed; nothing is cleared then.
+        """
+        known = self.accounts.last(account_id)
+        if known is None:
+            return False
+        if known.is_ours:
+            await self.rests.clear(account_id)
+        self.renewal.forgive(account_id)
+        self.pool.reset(account_id)
+        self.wire_again()  # it may have been out of the pool; whoever waits is let in
+        return True
 
     async def look_again(self) -> None:
         """Read the accounts again, off the loop; a new gateway is built when more than their counts has changed.
@@ -200,6 +233,7 @@ class Services:
                 rests_until=rests_until,
             )
         self._wired_from = tuple(known)
+        self.pool.rules = pool_rules(settings, accounts)
         self.pool.replace(accounts)
         self.turnstile.places = settings.routing.queue_places
         self.turnstile.timeout_s = settings.routing.queue_timeout_s
@@ -212,8 +246,10 @@ class Services:
             rules=gateway_rules(settings),
             budget=self._budget,
             clock=self.clock,
-            chance=random.SystemRandom().random,
+            chance=self._chance,
             renewal=self.renewal,
+            fetch=GuardedFetch() if settings.conveniences.fetch_images else None,
+            bridge=self._bridge(settings.conveniences.vision_model),
         )
         return Wired(
             settings=settings,
@@ -232,6 +268,21 @@ class Services:
         accounts = [self.accounts.as_account(one) for one in of_this]
         leads_elsewhere = bool(accounts) and all(one.base_url and not one.is_oauth for one in accounts)
         return accounts[0].base_url if leads_elsewhere else table.base_url
+
+    def _bridge(self, model: str) -> VisionBridge | None:
+        """The one there is while its model stays the same, so that images are described once."""
+        if not model:
+            return None
+        if self._described_by is None or self._described_by.model != model:
+            describer = Describer(
+                model,
+                ask=lambda inbound, exchange: self.gateway.current.answer(inbound, exchange),
+                codec=CODECS["openai_chat"],
+                clock=self.clock,
+                new_id=lambda: request_id(self.entropy),
+            )
+            self._described_by = VisionBridge(model, describer)
+        return self._described_by
 
     def _provider(self, name: str, table: ProviderSettings) -> Provider:
         """The one there is while its settings stay the same, so that its sessions upstream go on."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError
-from iflow_cli_proxy.pool.pool import Standing
 from iflow_cli_proxy.pool.saved import SavedAccount
+from iflow_cli_proxy.pool.standing import Standing
 from iflow_cli_proxy.wiring.services import Services
 
 _LOG: Final = logging.getLogger("iflow2api.accounts")
@@ -61,15 +61,18 @@ class AccountWatch:
             self._complain(f"the accounts cannot be read again: {error.message}")
         else:
             self._complaint = ""
+        self._services.rests.take_up()
         await self._services.renewal.save_refusals()
+        await self._services.rests.save()
         if self._services.clock.monotonic() - self._saved_at >= SAVE_EVERY_S:
             await self.save()
 
     async def save(self) -> None:
-        """Add the requests since the last time to each account's file, and note who is refused; never raises."""
+        """Add the requests since then to each account's file, and note who is refused or rests; never raises."""
         self._saved_at = self._services.clock.monotonic()
         self._count()
         await self._services.renewal.save_refusals()
+        await self._services.rests.save()
         counts = [count for count in self._counts.values() if count.is_due and self._is_ours(count)]
         if counts:
             await asyncio.to_thread(self._write, counts)

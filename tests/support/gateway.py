@@ -73,7 +73,7 @@ async def running_gateway(
         home = home or Path(folder)
         around = {"IFLOW2API_HOME": str(home), **(environ or {})}
         live = Live(settings_from(toml, environ))
-        services = Services(live, find_paths(around), around, home=home)
+        services = Services(live, find_paths(around), around, home=home, chance=lambda: 0.5)
         server = Server(services)
         exchanges: list[Exchange] = []
         server.state.observers.append(exchanges.append)

@@ -45,6 +45,8 @@ def full_account() -> SavedAccount:
         refresh_failures=3,
         is_refused=True,
         rests_until=1_700_000_005.0,
+        rests_model="glm-5",
+        rest_reason="quota",
         concurrency=3,
         imported_from="~/.iflow/oauth_creds.json",
         extras={"note": "mine", "list": [1, {"a": None}], "tokens": {"id_token": "x"}},

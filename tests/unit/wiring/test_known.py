@@ -11,7 +11,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.saved import AccountState
 from iflow_cli_proxy.providers.discovery import Discovery, LiveSignIn, SharedFile
-from iflow_cli_proxy.wiring.known import KnownAccount, accounts_in, is_among, left_out, taken
+from iflow_cli_proxy.wiring.known import KnownAccount, accounts_in, is_among, is_resting, left_out, state_word, taken
 from tests.support.places import FakePlace
 from tests.support.wiring import qwen_account
 
@@ -89,3 +89,22 @@ def test_a_sign_in_that_serves_another_provider_is_told_with_its_file_and_no_sec
     assert "qwen" in finding.problem
     assert "relay" in finding.hint
     assert "at-of" not in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("until", "of_model", "asked", "rests"),
+    [
+        (NOW + 1, "", "", True),
+        (NOW + 1, "", "glm-5", True),
+        (NOW + 1, "glm-5", "", True),
+        (NOW + 1, "glm-5", "glm-5", True),
+        (NOW + 1, "glm-5", "kimi", False),
+        (NOW, "", "", False),
+        (None, "", "", False),
+    ],
+)
+def test_a_rest_is_for_all_models_or_for_one(until: float | None, of_model: str, asked: str, rests: bool) -> None:
+    one = known(state=AccountState.COOLING, rests_until=until, rests_model=of_model)
+
+    assert is_resting(one.saved, NOW, asked) is rests
+    assert state_word(one, NOW) == ("cooling" if until == NOW + 1 else "ok")

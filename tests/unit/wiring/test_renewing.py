@@ -13,8 +13,9 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import Blocked, CredentialError, Revoked, StateError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
-from iflow_cli_proxy.pool.pool import AccountPool
+from iflow_cli_proxy.pool.pool import AccountPool, Lease
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.wiring.accounts import Accounts
 from iflow_cli_proxy.wiring.renewing import PoolRenewal
 from tests.support.fake_clock import FakeClock
@@ -221,6 +222,20 @@ def test_a_key_of_the_configuration_stays_whatever_it_is_told(tmp_path: Path) ->
     assert it.keys == ["sk-env-0123456789"]
 
 
+def test_a_refused_key_of_the_configuration_rests_where_others_can_serve(tmp_path: Path) -> None:
+    it = bench(tmp_path, environ={"IFLOW_API_KEY": "sk-env-0123456789"})
+    refused = it.account
+    it.pool.replace([refused, Account(id="other", provider="iflow", label="other")])
+
+    assert it.renewal.note_refused(refused, NO)
+    wish = Wish(provider="iflow")
+    taken = [it.pool.take(wish, it.clock.monotonic()) for _ in range(3)]
+    assert {lease.account.id for lease in taken if isinstance(lease, Lease)} == {"other"}
+    assert [account_id for account_id, _ in it.pool.rests(it.clock.monotonic())] == [refused.id]
+    it.clock.advance(31)
+    assert it.pool.rests(it.clock.monotonic()) == ()
+
+
 # --- refused while nobody can renew it ----------------------------------------------------------------------------
 
 
@@ -340,3 +355,18 @@ async def test_many_that_are_refused_at_once_share_one_refresh(tmp_path: Path) -
     newer = await asyncio.gather(*(it.renewal.renew(account) for _ in range(20)))
     assert {one.api_key.reveal() for one in newer if one} == {"at-newer-0123456789"}
     assert len(it.transport.requests) == 1
+
+
+async def test_who_is_forgiven_may_be_asked_again_with_the_same_key(tmp_path: Path) -> None:
+    keep(tmp_path, qwen_account())
+    it = bench(tmp_path)
+    [one] = it.accounts.known()
+    account = it.account
+    assert it.renewal.note_refused(account, CredentialError("No."))
+    assert it.renewal.usable(one) is None
+
+    it.renewal.forgive(account.id)
+
+    assert it.renewal.usable(one) is not None
+    await it.renewal.save_refusals()
+    assert not on_disk(tmp_path, "ada").is_refused, "nor is it written down any more"

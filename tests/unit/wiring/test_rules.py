@@ -31,6 +31,12 @@ def test_a_default_provider_is_meant_however_it_is_spelt() -> None:
     assert routing_table(settings_from(""), {}).passes_unknown
 
 
+def test_fallbacks_are_as_they_are_written() -> None:
+    settings = settings_from('[routing]\nfallbacks = { "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }\n')
+    assert routing_table(settings, {}).fallbacks == {"glm-5": ("glm-4.7", "openrouter/z-ai/glm-4.7")}
+    assert routing_table(settings_from(""), {}).fallbacks == {}
+
+
 def test_retries_parameters_and_headers_are_the_settings() -> None:
     rules = gateway_rules(
         settings_from(

@@ -10,10 +10,13 @@ import pytest
 
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import CredentialError, LoginRequired
+from iflow_cli_proxy.core.errors import CredentialError, LoginRequired, RateLimited
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.demo.run import start_demo
+from iflow_cli_proxy.pool.outcome import Outcome
+from iflow_cli_proxy.pool.pool import Lease
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
+from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.providers.base import Call
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
 from iflow_cli_proxy.transport.base import UpstreamReply, UpstreamRequest
@@ -52,12 +55,25 @@ def test_limits_of_a_provider_reach_its_upstream(tmp_path: Path) -> None:
 
 def test_counts_of_an_account_survive_a_change_of_settings(tmp_path: Path) -> None:
     running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
-    lease = running.pool.take("up")
+    lease = running.pool.take(Wish(provider="up"), 0.0)
     assert lease is not None
     running.settings.replace(settings_from(upstream_table("http://127.0.0.1:2/v1")))
     assert [standing.in_flight for standing in running.pool.standings()] == [1]
-    running.pool.give_back(lease)
+    running.pool.give_back(lease, Outcome(), 0.0)
     assert [standing.in_flight for standing in running.pool.standings()] == [0]
+
+
+def test_r1_rests_are_spread_by_chance_and_only_upwards(tmp_path: Path) -> None:
+    running = services(upstream_table("http://127.0.0.1:1/v1"), tmp_path)
+    lengths: set[float] = set()
+    for _ in range(20):
+        lease = running.pool.take(Wish(provider="up"), 0.0)
+        assert isinstance(lease, Lease)
+        running.pool.give_back(lease, Outcome(error=RateLimited("slow down", retry_after_s=10.0)), 0.0)
+        lengths |= {rest.until for _, rest in running.pool.rests(0.0)}
+        running.pool.reset(lease.account.id)
+    assert len(lengths) > 1
+    assert 10.0 <= min(lengths) < max(lengths) <= 11.0
 
 
 async def test_a_provider_whose_settings_stay_the_same_goes_on_with_its_sessions(tmp_path: Path) -> None:
@@ -223,7 +239,7 @@ def test_the_default_account_is_the_first_choice(tmp_path: Path) -> None:
     for name in ("ada", "bob", "eve"):
         qwen_file(tmp_path, name)
     running = services("", tmp_path, {"DEFAULT_ACCOUNT": "eve"}, clock=FakeClock())
-    lease = running.pool.take("qwen")
+    lease = running.pool.take(Wish(provider="qwen"), 0.0)
     assert lease is not None
     assert lease.account.label == "eve"
 
@@ -236,7 +252,7 @@ def test_without_a_default_account_nobody_is_preferred_for_having_no_name(tmp_pa
 async def test_wiring_again_leaves_a_lease_alone_and_counts_it(tmp_path: Path) -> None:
     keep(tmp_path, qwen_account())
     running = services("", tmp_path, clock=FakeClock())
-    lease = running.pool.take("qwen")
+    lease = running.pool.take(Wish(provider="qwen"), 0.0)
     assert lease is not None
 
     running.wire_again()
@@ -244,7 +260,7 @@ async def test_wiring_again_leaves_a_lease_alone_and_counts_it(tmp_path: Path) -
     await running.look_again()
 
     assert [(one.in_flight, one.account.label) for one in running.pool.standings()] == [(1, "renamed")]
-    running.turnstile.leave(lease)
+    running.turnstile.leave(lease, Outcome())
     assert [one.in_flight for one in running.pool.standings()] == [0]
     await running.aclose()
 

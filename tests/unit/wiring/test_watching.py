@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from iflow_cli_proxy.core.errors import CredentialError, StateError
+from iflow_cli_proxy.pool.outcome import Outcome
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
+from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.wiring.services import Services
 from iflow_cli_proxy.wiring.watching import LOOK_EVERY_S, SAVE_EVERY_S, AccountWatch
 from tests.support.fake_clock import FakeClock
@@ -35,9 +37,9 @@ class Watched:
 
     def use(self, times: int = 1) -> None:
         for _ in range(times):
-            lease = self.services.pool.take("qwen")
+            lease = self.services.pool.take(Wish(provider="qwen"), 0.0)
             assert lease is not None
-            self.services.turnstile.leave(lease)
+            self.services.turnstile.leave(lease, Outcome())
 
     def counted(self) -> int:
         return on_disk(self.home, "ada").request_count
