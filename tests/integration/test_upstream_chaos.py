@@ -7,8 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 
 import aiohttp
+import msgspec
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.pool.breaker import BreakerRules
 from tests.support.faults import ROLE, STOP, Facing, facing, piece, whole
 from tests.support.gateway import chat_body
 from tests.support.raw_upstream import (
@@ -28,6 +30,10 @@ from tests.support.raw_upstream import (
 
 ROUNDS = 12
 AT_ONCE = 25
+MORE = "first_byte_timeout_s = 0.15\nidle_timeout_s = 0.15\nconcurrency = 20"
+SERVER = "keepalive_s = 0.05"
+NEVER = 1_000_000
+NO_BREAKER = BreakerRules(in_a_row=NEVER, least=NEVER)
 Fault = Callable[[str], list[bytes | Callable[[Connection], Awaitable[None]]]]
 
 
@@ -66,8 +72,10 @@ def good(word: str) -> list[bytes | Callable[[Connection], Awaitable[None]]]:
 
 
 class Chaos:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, model: Callable[[int], str]) -> None:
         self._rng = random.Random(seed)
+        self._model = model
+        """Of the client with this number."""
 
     async def upstream(self, connection: Connection) -> None:
         """Plays one of the faults, or answers; in either case about what this very request asked."""
@@ -77,7 +85,11 @@ class Chaos:
 
     async def client(self, it: Facing, number: int) -> str:
         word = f"word{number}"
-        asked = chat_body(stream=self._rng.random() < 0.5, messages=[{"role": "user", "content": word}])
+        asked = chat_body(
+            model=self._model(number),
+            stream=self._rng.random() < 0.5,
+            messages=[{"role": "user", "content": word}],
+        )
         leaves_after_s = self._rng.choice((None, None, None, 0.002, 0.02, 0.1))
         try:
             async with asyncio.timeout(leaves_after_s), aiohttp.ClientSession() as session:
@@ -106,16 +118,29 @@ def check(word: str, status: int, content_type: str, body: bytes) -> str:
     return "whole" if is_done else "broken"
 
 
+async def outcomes(it: Facing, chaos: Chaos) -> list[str]:
+    seen: list[str] = []
+    for start in range(0, ROUNDS * AT_ONCE, AT_ONCE):
+        seen += await asyncio.gather(*(chaos.client(it, start + number) for number in range(AT_ONCE)))
+    assert await it.gateway.is_idle_within(1)
+    assert it.gateway.services.turnstile.waiting == 0
+    assert len(it.gateway.exchanges) >= len(seen) - seen.count("left")
+    return seen
+
+
 async def test_nobody_gets_anything_but_its_own_answer_or_an_error(kind: str) -> None:
-    chaos = Chaos(seed=1)
-    more = "first_byte_timeout_s = 0.15\nidle_timeout_s = 0.15\nconcurrency = 20"
-    async with facing(kind, [chaos.upstream], more=more, server="keepalive_s = 0.05") as it:
-        seen: list[str] = []
-        for start in range(0, ROUNDS * AT_ONCE, AT_ONCE):
-            seen += await asyncio.gather(*(chaos.client(it, start + number) for number in range(AT_ONCE)))
-        assert await it.gateway.is_idle_within(1)
-        assert it.gateway.services.turnstile.waiting == 0
-        assert len(it.gateway.exchanges) >= len(seen) - seen.count("left")
+    chaos = Chaos(seed=1, model=lambda number: f"m{number}")
+    async with facing(kind, [chaos.upstream], more=MORE, server=SERVER) as it:
+        pool = it.gateway.services.pool
+        pool.rules = msgspec.structs.replace(pool.rules, failure_threshold=NEVER, breaker=NO_BREAKER)
+        seen = await outcomes(it, chaos)
     assert {kind: seen.count(kind) > 10 for kind in ("whole", "broken", "refused", "left")} == dict.fromkeys(
         ("whole", "broken", "refused", "left"), True
     )
+
+
+async def test_nor_where_the_account_rests_and_breakers_open(kind: str) -> None:
+    chaos = Chaos(seed=2, model=lambda number: "glm-5" if number % 3 else f"m{number}")
+    async with facing(kind, [chaos.upstream], more=MORE, server=SERVER) as it:
+        seen = await outcomes(it, chaos)
+    assert seen.count("refused") > 10

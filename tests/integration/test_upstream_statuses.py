@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from email.utils import formatdate
+from itertools import product, repeat
+from string import ascii_lowercase
 from time import time
 
 import pytest
 
-from tests.support.faults import CANARY, GOOD, GOOD_STREAM, facing
+from iflow_cli_proxy.core import jsonx
+from tests.support.faults import CANARY, GOOD, GOOD_STREAM, Facing, facing
 from tests.support.raw_upstream import Connection, Script, Step, answer, hang, head, sleep
 
 HTML = b"<html><head><title>503</title></head><body>upstream 10.0.0.7:8443 /srv/app.py</body></html>"
@@ -51,9 +55,26 @@ async def test_f33_a_short_wait_is_waited_out(kind: str) -> None:
     assert heard.took_s > 0.15
 
 
+async def test_f33_a_limit_without_a_time_rests_the_account_and_says_until_when(kind: str) -> None:
+    async with facing(kind, [refusal(429)], [GOOD]) as it:
+        heard = await it.expect_refused(429, "rate_limit_exceeded", attempts=1)
+        assert it.hits == 1
+    assert heard.headers["retry-after"] == "3"  # two seconds, and up to a tenth more
+
+
 async def test_f33_a_limit_that_stays_is_told_after_one_more_try(kind: str) -> None:
-    async with facing(kind, [refusal(429)]) as it:
+    async with facing(kind, [refusal(429)], resilience="cool_down_s = 0") as it:
         await it.expect_refused(429, "rate_limit_exceeded", attempts=2)
+        assert it.hits == 2
+
+
+async def test_f61_an_account_that_rests_is_not_asked(kind: str) -> None:
+    async with facing(kind, [refusal(429, retry_after="60")], [GOOD]) as it:
+        for _ in range(3):
+            heard = await it.expect_refused(429, "rate_limit_exceeded")
+            assert 55 < int(heard.headers["retry-after"]) <= 66
+            assert heard.took_s < 0.5
+        await it.expect_answered(model="another")
         assert it.hits == 2
 
 
@@ -165,16 +186,76 @@ async def test_f38_a_bad_key_upstream_is_not_the_clients_fault(
         assert it.gateway.services.pool.standings()[0].failures_in_a_row == 1
 
 
-@pytest.mark.parametrize("script", [[refusal(503)], [refusal(500)], [refusal(429)]], ids=["503", "500", "429"])
+async def limited(connection: Connection) -> None:
+    """Refuses one model for a minute and answers any other."""
+    model = jsonx.decode(connection.requests[-1].body)["model"]
+    await connection.send(refusal(429, retry_after="60") if model == "m" else GOOD)
+
+
+async def test_f61_where_all_accounts_of_a_model_rest_its_fallback_is_asked_at_once(kind: str) -> None:
+    async with facing(kind, [limited], resilience='[routing.fallbacks]\nm = ["other"]') as it:
+        pool = it.gateway.services.pool
+        account = pool.standings()[0].account
+        pool.replace([replace(account, id=id) for id in ("a", "b")])
+        await it.ask()
+        for _ in range(3):
+            await it.expect_answered(attempts=1)
+        assert it.hits == 2 + 3
+
+
+@pytest.mark.parametrize("message", ["account suspended", "no access"])
+async def test_f38_an_account_that_was_forbidden_is_not_asked_again_and_the_client_hears_the_same(
+    kind: str, message: str
+) -> None:
+    async with facing(kind, [refusal(403, message)]) as it:
+        for _ in range(3):
+            await it.expect_refused(502, "upstream_auth")
+        assert it.hits == 1
+
+
+IN_STORMS = pytest.mark.parametrize(
+    "script", [[refusal(503)], [refusal(500)], [refusal(429)]], ids=["503", "500", "429"]
+)
+
+
+async def storm(it: Facing, models: Iterator[str]) -> None:
+    """150 requests, 15 at a time, and not one of them succeeds."""
+    for _ in range(10):
+        heard = await asyncio.gather(*(it.ask(model=next(models)) for _ in range(15)))
+        assert {each.status for each in heard} <= {429, 502, 503}
+
+
+@IN_STORMS
 async def test_f35_in_a_storm_the_upstream_gets_a_fifth_more_at_most(kind: str, script: Sequence[bytes]) -> None:
-    async with facing(kind, script) as it:
-        statuses: list[int] = []
-        for _ in range(10):
-            statuses += [heard.status for heard in await asyncio.gather(*(it.ask() for _ in range(15)))]
-        assert len(statuses) == 150
-        assert 200 not in statuses
+    # Each asks another model, so that no rest and no breaker holds anybody back but the budget for retries.
+    models = map("".join, product(ascii_lowercase, repeat=2))
+    async with facing(kind, script, resilience="cool_down_s = 0") as it:
+        await storm(it, models)
+        assert 150 < it.hits <= 1.2 * 150 + 1
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_f62_in_a_storm_the_only_account_is_asked_by_one_at_a_time(kind: str, status: int) -> None:
+    under_way: list[int] = []
+    now = 0
+
+    async def count(connection: Connection) -> None:
+        nonlocal now
+        under_way.append(now := now + 1)
+        await asyncio.sleep(0.002)
+        now -= 1
+
+    async with facing(kind, [count, refusal(status)]) as it:
+        await storm(it, repeat("m"))
         assert it.hits <= 1.2 * 150 + 1
-        assert it.hits > 150
+    assert max(under_way) > 1
+    assert set(under_way[40:]) == {1}
+
+
+async def test_f61_in_a_storm_of_limits_the_upstream_is_left_alone(kind: str) -> None:
+    async with facing(kind, [refusal(429)]) as it:
+        await storm(it, repeat("m"))
+        assert it.hits == 15
 
 
 async def test_r1_never_more_attempts_than_configured(kind: str) -> None:
