@@ -31,14 +31,13 @@ from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.verdict import advise
 from iflow_cli_proxy.gateway.vision import VisionBridge, sees_nothing
 from iflow_cli_proxy.pool.account import Account
-from iflow_cli_proxy.pool.outcome import Outcome
+from iflow_cli_proxy.pool.outcome import UNSENT
 from iflow_cli_proxy.pool.pool import Lease
 from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.protocols.base import Codec
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
-_UNSENT: Final = Outcome(is_unsent=True)
 _LONGEST_RENEWAL_S: Final = 20.0
 """A request waits no longer for a newer credential; the refresh itself goes on for the next one."""
 
@@ -187,17 +186,19 @@ class Course:
 
     def _wish(self, route: Route) -> Wish:
         question, tries = self._question, self._tries
-        has_other = self._means.turnstile.pool.others(route.provider, tries.tried) > 0
         return Wish(
             provider=route.provider,
             model=route.model,
-            tried=tries.tried if has_other else tries.out,  # where nobody else is left, the same may be tried again
+            tried=tries.tried if self._has_other(route) else tries.out,  # nobody else left: the same may try again
             wanted=tries.renewed_now,
             session=question.session,
             allowed=question.allowed,
             pool=question.pool,
             tokens=question.tokens,
         )
+
+    def _has_other(self, route: Route) -> bool:
+        return self._means.turnstile.pool.others(route.provider, self._tries.tried) > 0
 
     async def _with_newer(self, lease: Lease) -> Lease:
         """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""
@@ -206,7 +207,7 @@ class Course:
         except TimeoutError:
             return lease
         except BaseException:
-            self._means.turnstile.leave(lease, _UNSENT)
+            self._means.turnstile.leave(lease, UNSENT)
             raise
         return msgspec.structs.replace(lease, account=newer) if newer is not None else lease
 
@@ -225,12 +226,13 @@ class Course:
     def _next(self, error: GatewayError, *, has_other_route: bool, was_sent: bool) -> Next | None:
         """The next attempt, None when `error` was the last word."""
         question, tries, means = self._question, self._tries, self._means
+        has_other_account = self._has_other(self._left[0])
         step = next_try(
             error,
             tries,
             means.retry,
             # Where nobody was asked every account of this route has been considered.
-            has_other_account=was_sent and means.turnstile.pool.others(self._left[0].provider, tries.tried) > 0,
+            has_other_account=was_sent and has_other_account,
             has_other_route=has_other_route,
             chance=means.chance(),
         )
@@ -244,7 +246,7 @@ class Course:
             return None
         tries.account_is_out = False
         tries.ambiguous += error.is_ambiguous
-        tries.on_same += not step.changes_route and not means.turnstile.pool.others(self._left[0].provider, tries.tried)
+        tries.on_same += not step.changes_route and not has_other_account
         return step
 
     async def _has_newer(self, error: GatewayError) -> bool:

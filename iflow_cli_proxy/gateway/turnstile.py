@@ -14,12 +14,11 @@ from math import inf
 from typing import Final
 
 from iflow_cli_proxy.core.errors import Busy, GatewayError, NoAccountAvailable, QuotaExhausted, RateLimited, Revoked
-from iflow_cli_proxy.pool.outcome import Outcome
+from iflow_cli_proxy.pool.outcome import UNSENT, Outcome
 from iflow_cli_proxy.pool.pool import AccountPool, Closed, Lease
 from iflow_cli_proxy.pool.rest import RestReason
 from iflow_cli_proxy.pool.wish import Wish
 
-_UNSENT: Final = Outcome(is_unsent=True)
 LONGEST_SLEEP_S: Final = 2.0
 """A pool that rests for longer is not waited for: the client is told when to come back (RELIABILITY F61)."""
 
@@ -81,7 +80,7 @@ class Turnstile:
         except (TimeoutError, asyncio.CancelledError) as ending:
             if not waiter.future.cancelled() and waiter.future.exception() is None:
                 # The lease arrived in the very tick the caller gave up.
-                self.leave(waiter.future.result(), _UNSENT)
+                self.leave(waiter.future.result(), UNSENT)
             if isinstance(ending, asyncio.CancelledError):
                 raise
             raise Busy(

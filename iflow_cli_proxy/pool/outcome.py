@@ -32,6 +32,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing went out, so nothing counts towards the pace."""
 
 
+UNSENT: Final = Outcome(is_unsent=True)
+"""Of a lease that nobody used."""
+
+
 HostSays: TypeAlias = Literal["nothing", "fails", "lives"]
 """A host fails when no connection to it holds; its accounts are not to blame then, and all are back when it is. Any
 answer shows that it lives, however bad: one account or one model in trouble must not keep its neighbours out."""

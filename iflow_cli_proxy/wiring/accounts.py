@@ -248,8 +248,8 @@ class Accounts:
             label=saved.label,
             api_key=saved.bearer,
             base_url=saved.base_url or (saved.tokens.base_url if saved.tokens else ""),
-            concurrency=known.saved.concurrency
-            if known.saved.concurrency is not None
+            concurrency=saved.concurrency
+            if saved.concurrency is not None
             else table.concurrency or known.concurrency or default_concurrency,
             rpm=table.rpm,
             tpm=table.tpm,

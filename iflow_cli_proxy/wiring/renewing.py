@@ -112,7 +112,7 @@ class PoolRenewal:
     def _rests_beside_others(self, account: Account, error: GatewayError) -> bool:
         """A key of the configuration, which only its owner can change: where others can serve, it is left alone for a
         while; alone it is asked every time, for the upstream says best what is wrong with it."""
-        if not self._pool.others(account.provider, (account.id,)):
+        if not self._pool.others(account.provider, {account.id}):
             return False
         now = self._accounts.clock.monotonic()
         rest = Rest(reason=RestReason.FORBIDDEN, until=now + _REST_S, since=now, detail=error.message)
