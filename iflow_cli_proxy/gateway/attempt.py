@@ -203,9 +203,10 @@ class Attempt:
 
     def _relay(self, begun: Begun, reply: UpstreamReply, headers: Mapping[str, str]) -> Relay:
         exchange, deadline = self._question.exchange, self._question.deadline
+        pipe = begun.pipe  # and not `begun`, whose first frames would live as long as the stream
 
         def on_end(error: GatewayError | None, has_ended: bool) -> None:
-            exchange.usage = begun.pipe.usage or _estimated(begun.pipe.characters)
+            exchange.usage = pipe.usage or _estimated(pipe.characters)
             exchange.waited_s = deadline.waited_s
             if error is not None:
                 exchange.error_kind = error.kind
@@ -217,7 +218,7 @@ class Attempt:
             voice=self._question.voice,
             reply=reply,
             deadline=deadline,
-            pipe=begun.pipe,
+            pipe=pipe,
             ready=begun.ready,
             headers=headers,
             on_end=on_end,

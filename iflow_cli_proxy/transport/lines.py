@@ -27,7 +27,8 @@ DNS_CACHE_S: Final = 5
 RECEIVE_BYTES: Final = 32_768
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
-_SUFFIX_BYTES: Final = 32
+SUFFIX_BYTES: Final = 32
+"""How much of the end of a body is compared with the end of what came over the wire."""
 
 
 class Line(ResponseHandler):
@@ -39,7 +40,7 @@ class Line(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.heard = b""
-        """The latest bytes from the wire; empty until the current request is being answered."""
+        """The last bytes of the latest read from the wire; empty until the current request is being answered."""
         self.is_garbled = False
         self.owner: object = None
         """Something that closes the transport when it is collected, and so has to live as long as the line."""
@@ -63,7 +64,7 @@ class Line(ResponseHandler):
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = data or self.heard
+        self.heard = data[-SUFFIX_BYTES:] or self.heard
         super().data_received(data)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
@@ -98,13 +99,13 @@ class Line(ResponseHandler):
             return faults.cut_head()
         return faults.lost(is_stale=self._uses > 1)
 
-    def rest(self, last_piece: bytes, *, is_chunked: bool) -> None:
+    def rest(self, tail: bytes, *, is_chunked: bool) -> None:
         """The reply was read to its end: from here any byte closes the connection, and so does one that came already.
 
         Whole excess messages sit in the queue, where aiohttp looks. The start of one is inside the parser, where nobody
         can look, so the wire must have fallen silent exactly where the body ended.
         """
-        end = last_piece[-_SUFFIX_BYTES:] if last_piece and not is_chunked else _END_OF_HEAD
+        end = tail if tail and not is_chunked else _END_OF_HEAD
         if not self.heard.endswith(end) and not end.endswith(self.heard):
             self.force_close()
         self.heard = b""

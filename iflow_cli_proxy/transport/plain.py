@@ -37,7 +37,7 @@ from iflow_cli_proxy.core.errors import ConfigError, CutOff, GatewayError
 from iflow_cli_proxy.transport import faults
 from iflow_cli_proxy.transport.base import TransportOptions, UpstreamRequest
 from iflow_cli_proxy.transport.decoding import DecodingReply
-from iflow_cli_proxy.transport.lines import Line, LineConnector
+from iflow_cli_proxy.transport.lines import SUFFIX_BYTES, Line, LineConnector
 from iflow_cli_proxy.transport.proxy import Proxy, ProxyChoice
 from iflow_cli_proxy.transport.trust import reason_of, tls_context
 
@@ -183,7 +183,7 @@ class PlainTransport:
 class PlainReply(DecodingReply):
     """An answer whose head has arrived."""
 
-    __slots__ = ("_content", "_headers", "_last_piece", "_line", "_response", "_wire_headers", "status")
+    __slots__ = ("_content", "_headers", "_line", "_response", "_tail", "_wire_headers", "status")
 
     def __init__(self, response: ClientResponse) -> None:
         super().__init__()
@@ -195,7 +195,8 @@ class PlainReply(DecodingReply):
         line = connection.protocol if connection is not None else None
         self._line = line if isinstance(line, Line) else None
         self._headers: dict[str, str] | None = None
-        self._last_piece = b""
+        self._tail = b""
+        """The last bytes of the body so far; a whole read would stay in memory as long as the stream."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -217,7 +218,7 @@ class PlainReply(DecodingReply):
                 return piece
             raise faults.cut_body() from error
         if piece:
-            self._last_piece = piece
+            self._tail = piece[-SUFFIX_BYTES:]
         elif self._line is not None and self._line.is_garbled:
             raise faults.excess_body()
         return piece
@@ -228,7 +229,7 @@ class PlainReply(DecodingReply):
             return
         line = self._line
         if line is not None and self._content.at_eof():
-            line.rest(self._last_piece, is_chunked=hdrs.TRANSFER_ENCODING in self._wire_headers)
+            line.rest(self._tail, is_chunked=hdrs.TRANSFER_ENCODING in self._wire_headers)
             response.release()
         else:
             self._response = response
