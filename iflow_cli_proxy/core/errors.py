@@ -246,6 +246,13 @@ class EmptyAnswer(Malformed):
     is_ambiguous = True
 
 
+class WebPage(Malformed):
+    """Status 200 with HTML: something on the way answered, and no model worked; worth one more try."""
+
+    retry = Retry.SAME
+    is_ambiguous = True
+
+
 class CutOff(Malformed):
     """The answer began and then stopped short."""
 

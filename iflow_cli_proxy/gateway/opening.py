@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from iflow_cli_proxy.core.assemble import Assembler, disassemble
-from iflow_cli_proxy.core.errors import GatewayError, Malformed, of_kind
+from iflow_cli_proxy.core.errors import GatewayError, Malformed, WebPage, of_kind
 from iflow_cli_proxy.core.events import Ended, Event
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
@@ -76,7 +76,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             raise await refusal_of(self.reply, self.provider, self.deadline, self.key)
         start = await self._start()
         if start.lstrip().startswith(b"<"):
-            raise self._judge(None) or Malformed("The upstream answered with a web page.")
+            raise self._judge(None) or WebPage("The upstream answered with a web page.")
         has_events = _begins_events(start)
         if has_events and self.envelope.is_stream:
             return await self._begin(start)

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from iflow_cli_proxy.core.errors import Busy, GatewayError, NoAccountAvailable, QuotaExhausted, RateLimited, Revoked
+from iflow_cli_proxy.core.errors import (
+    Busy,
+    GatewayError,
+    NoAccountAvailable,
+    QuotaExhausted,
+    RateLimited,
+    Revoked,
+    Unreachable,
+)
 from iflow_cli_proxy.pool.outcome import UNSENT, Outcome
 from iflow_cli_proxy.pool.pool import AccountPool, Closed, Lease
 from iflow_cli_proxy.pool.rest import RestReason
@@ -60,6 +68,7 @@ class Turnstile:
         Raises:
             NoAccountAvailable: nobody can serve this now; `retry_after_s` says when, where that is known.
             RateLimited, QuotaExhausted, Revoked: every account rests because the upstream asked for it.
+        Unreachable: no connection to the upstream held, and it is not yet time for the next one (RELIABILITY F3).
             Busy: the queue is full or waiting took too long.
         """
         found = self.pool.take(wish, self._now())
@@ -171,6 +180,13 @@ def _refusal(wish: Wish, found: Closed, wait_s: float, *, passes_trials_by: bool
             hint=f"`iflow2api login {wish.provider}` adds one, `iflow2api token list` shows those that are left out",
         )
     retry_after_s = wait_s if wait_s < inf else None
+    if found.reason == "host":
+        return Unreachable(
+            f"`{wish.provider}` could not be reached just now; it is tried again in a moment.",
+            detail=found.detail,
+            hint="`iflow2api doctor --online` looks at the upstream",
+            retry_after_s=retry_after_s,
+        )
     if found.rest is RestReason.QUOTA:
         return QuotaExhausted(
             f"Every account of `{wish.provider}` has used up its quota.",

@@ -45,9 +45,11 @@ def family_of(model: str) -> str:
 class Breaker:
     """Closed, or open until a moment after which one trial at a time may pass."""
 
-    __slots__ = ("_good", "_in_a_row", "_opened", "_window", "is_closed", "trial", "until")
+    __slots__ = ("_good", "_in_a_row", "_opened", "_window", "is_closed", "trial", "until", "well_at")
 
     def __init__(self, rules: BreakerRules) -> None:
+        self.well_at = -inf
+        """When something went well last."""
         self.close(rules)
 
     def close(self, rules: BreakerRules) -> None:
@@ -71,6 +73,7 @@ class Breaker:
 
     def went_well(self, ticket: int, now: float, rules: BreakerRules) -> None:
         """Only trials close it: an answer that began before it opened says nothing about now."""
+        self.well_at = now
         if self.is_closed:
             self._in_a_row = 0
             self._window.add(now, 1.0, 0.0)

@@ -240,11 +240,13 @@ class AccountPool:
         if error.blame in (Blame.ACCOUNT, Blame.UPSTREAM):
             standing.failures_in_a_row += 1
             standing.last_error = error.kind
+        is_fault = effect.is_fault
         if effect.host == "fails":
+            is_fault = standing.note_lost(now)
             standing.host.went_wrong(lease.ticket, now, self.rules.breaker, self._chance)
         elif effect.host == "lives":
             standing.host.went_well(lease.ticket, now, self.rules.breaker)
-        if effect.is_fault:
+        if is_fault:
             standing.breaker(lease.model, self.rules).went_wrong(lease.ticket, now, self.rules.breaker, self._chance)
             standing.way(lease.model).went_wrong(lease.ticket, now, standing.id, self.rules, self._chance())
         if effect.rest is not None and not (effect.needs_hint and error.retry_after_s is None):
@@ -252,7 +254,7 @@ class AccountPool:
             if effect.rest is RestReason.RATE and error.retry_after_s is None:
                 way.pace.was_refused(now)
             way.was_told_to_rest(effect.rest, error, now, standing.id, self.rules, self._chance())
-        if effect.is_fault or effect.rest is not None:
+        if is_fault or effect.rest is not None:
             standing.note_state()
 
     # --- rests, seen and changed from outside ---------------------------------------------------------------------

@@ -21,7 +21,7 @@ from iflow_cli_proxy.pool.rules import PoolRules
 from iflow_cli_proxy.pool.way import Way
 from iflow_cli_proxy.pool.wish import Wish
 
-Reason: TypeAlias = Literal["busy", "trial", "paced", "resting", "breaker", "tried", "none"]
+Reason: TypeAlias = Literal["busy", "trial", "paced", "resting", "breaker", "host", "tried", "none"]
 Gate: TypeAlias = Way | Breaker
 
 _MOST_MODELS: Final = 64
@@ -45,7 +45,7 @@ class Standing:
 
     __slots__ = (
         "_breakers", "_most", "_pace", "_ways", "account", "failures_in_a_row", "fresh_until", "host", "id",
-        "in_flight", "is_paced", "is_troubled", "last_error", "requests", "turn",
+        "_lost_at", "in_flight", "is_paced", "is_troubled", "last_error", "requests", "turn",
     )  # fmt: skip
 
     def __init__(self, account: Account, host: Breaker) -> None:
@@ -61,6 +61,8 @@ class Standing:
         """There is a rest or a breaker to look at."""
         self.is_paced = False
         """There is a pace to keep to."""
+        self._lost_at = -inf
+        """When a connection of its own failed last."""
         self._ways: dict[str, Way] = {}
         self._breakers: dict[str, Breaker] = {}
         """By family of models."""
@@ -103,7 +105,7 @@ class Standing:
             if gate.trial:
                 is_on_trial = True
             elif opens_at > until and not (in_need and self._is_for_failures(gate)):
-                until, (reason, detail, rest) = opens_at, _words(gate)
+                until, (reason, detail, rest) = opens_at, self._words(gate)
         is_ejected = is_on_trial or until > now
         if not self.has_room:
             return Hindrance(inf, "busy", "as many requests run on it as it may have", is_ejected)
@@ -167,6 +169,12 @@ class Standing:
         way = self._ways.get(model)
         return way.failed_at if way is not None else -inf
 
+    def note_lost(self, now: float) -> bool:
+        """A connection of its own failed; True when it was not the first one and the host has answered others since."""
+        is_alone = self.host.well_at > self._lost_at > -inf
+        self._lost_at = now
+        return is_alone
+
     def use(self, model: str, now: float, tokens: int) -> None:
         """A request goes out."""
         self.way(model).pace.use(now, tokens)
@@ -200,6 +208,14 @@ class Standing:
         of_model = way.pace.opens_at(now, wish.tokens) if way is not None and way.pace.is_limited else now
         return max(of_model, self._pace.opens_at(now, wish.tokens)) if self._pace.is_limited else of_model
 
+    def _words(self, gate: Gate) -> tuple[Reason, str, RestReason | None]:
+        if gate is self.host:
+            return "host", "no connection to its upstream holds", None
+        if isinstance(gate, Breaker):
+            return "breaker", "its upstream fails again and again", None
+        rest = gate.rest
+        return ("resting", f"{rest.detail}; {rest.next_step}", rest.reason) if rest else ("resting", "", None)
+
     def _is_for_failures(self, gate: Gate) -> bool:
         if isinstance(gate, Breaker):
             return gate is not self.host
@@ -209,13 +225,6 @@ class Standing:
 def host_of(account: Account) -> str:
     """What accounts have in common when their upstream is down."""
     return urlsplit(account.base_url).netloc.lower() or account.provider
-
-
-def _words(gate: Gate) -> tuple[Reason, str, RestReason | None]:
-    if isinstance(gate, Breaker):
-        return "breaker", "its upstream fails again and again", None
-    rest = gate.rest
-    return ("resting", f"{rest.detail}; {rest.next_step}", rest.reason) if rest is not None else ("resting", "", None)
 
 
 def _make_room(known: dict[str, Way] | dict[str, Breaker], idle: list[str]) -> None:

@@ -119,7 +119,7 @@ def _is_chunk_of_usage(body: dict[str, Json]) -> bool:
 def _no_json(headers: Mapping[str, str]) -> GatewayError:
     content_type = headers.get("content-type", "").lower()
     if "html" in content_type:
-        return errors.Malformed("The upstream answered with a web page.", hint=_CHECK_BASE_URL)
+        return errors.WebPage("The upstream answered with a web page.", hint=_CHECK_BASE_URL)
     if headers.get("content-length") == "0" or not content_type or "event-stream" in content_type:
         return errors.EmptyAnswer("The upstream's answer was empty.")
     return errors.Malformed("The upstream's answer is not JSON.")

@@ -238,12 +238,12 @@ What is not plain from those rows:
 - *connection refused*: only the address of the first account refuses; two keys at one address share its fate.
 - Where there is one account, the second call is `resilience.retry_attempts`: an upstream that failed is asked once
   more unless it may have begun to answer, has refused the key, or has said or shown that it needs a rest.
-- *nothing with 200* and *error ...* have not begun to answer, though the status was good: one more call may follow.
+- *HTML*, *nothing* and *error ...* are no beginning of an answer, though the status was good: one more call may follow.
 - *429 without Retry-After*: the rest is two seconds, then twice as long each time; the client is told to come back.
 - *403*: the account is forbidden the model that was asked and stays in use for others; only words that say the account
   itself is blocked take it out until a person has looked.
 - *failures noted*: three in a row (`resilience.failure_threshold`) would make the account rest; those of a connection
-  count against the host and not against the account.
+  count against the host, and against the account only when the host answers others meanwhile.
 
 """
 

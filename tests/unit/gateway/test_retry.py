@@ -396,6 +396,14 @@ def test_r1_an_idle_system_has_a_retry() -> None:
     assert budget.allows_retry(0.0)
 
 
+def test_f62_requests_that_meet_a_bad_account_at_the_very_start_find_the_others() -> None:
+    budget = RetryBudget()
+    for _ in range(9):
+        budget.first_attempt()
+
+    assert [budget.allows_retry(0.0) for _ in range(5)] == [True] * 4 + [False]
+
+
 @pytest.mark.parametrize("per_second", [5, 50, 500, 50_000])
 def test_r1_a_total_outage_is_amplified_by_a_fifth_at_most(per_second: float) -> None:
     assert storm(RetryBudget(), requests=200, per_second=per_second) <= 0.2 * 200 + 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iflow_cli_proxy.core.errors import Busy, NoAccountAvailable, RateLimited, Revoked
+from iflow_cli_proxy.core.errors import Busy, NoAccountAvailable, RateLimited, Revoked, Unreachable
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.outcome import Outcome
@@ -357,3 +357,14 @@ def test_no_lease_is_lost_or_doubled_whoever_gives_up_when() -> None:
         assert most <= concurrency + 1
 
     for_each_seed(150, law)
+
+
+async def test_f3_a_host_that_holds_no_connection_is_told_as_such_with_the_time_of_the_next_one() -> None:
+    door = turnstile(account(concurrency=0))
+    for _ in range(5):
+        door.leave(await door.enter(Wish(provider="up")), Outcome(error=Unreachable("refused")))
+
+    with pytest.raises(Unreachable, match="could not be reached") as caught:
+        await door.enter(Wish(provider="up"))
+
+    assert caught.value.retry_after_s == pytest.approx(5.0, rel=0.3)

@@ -270,7 +270,7 @@ def test_resetting_clears_whatever_keeps_an_account_out() -> None:
     assert pool.reset("a")
     for _ in range(5):
         asked(pool, errors.Unreachable("refused"))
-    assert (closed(pool).reason, closed(pool).until) == ("breaker", 4.0)
+    assert (closed(pool).reason, closed(pool).until) == ("host", 4.0)
     assert pool.reset("a")
     assert not taken(pool).is_trial
     assert not pool.reset("nobody")
@@ -340,7 +340,7 @@ def test_f3_a_dead_host_is_left_alone_and_probed_after_its_time() -> None:
     pool = pool_of(account("a", host="h"), account("b", host="h"), account("c", host="other"))
     for name in "ababa":
         asked(pool, errors.Unreachable("refused"), wish=on(name))
-    assert (closed(pool, on("b")).reason, closed(pool, on("b")).until) == ("breaker", 4.0)
+    assert (closed(pool, on("b")).reason, closed(pool, on("b")).until) == ("host", 4.0)
     assert taken(pool).account.id == "c"
     probe = taken(pool, on("b"), now=4.0)
     assert probe.is_trial
@@ -368,6 +368,27 @@ def test_a_bad_answer_of_one_account_brings_a_host_back_to_all() -> None:
     assert pool.standings()[0].host.is_closed
 
 
+def test_f62_an_account_that_loses_every_connection_to_a_host_that_answers_others_rests_in_the_end() -> None:
+    pool = pool_of(account("a", host="h"), account("b", host="h"))
+    lost = 0
+    for second in range(30):
+        lease = taken(pool, now=second)
+        is_bad = lease.account.id == "a"
+        lost += is_bad
+        pool.give_back(lease, Outcome(error=errors.ConnectionLost("reset")) if is_bad else GOOD, second)
+    assert lost == 4, "the first may be the host's fault; three in a row after it are not"
+    assert pool.standings()[0].host.is_closed
+
+
+def test_f3_accounts_of_a_host_that_answers_nobody_are_not_to_blame() -> None:
+    pool = pool_of(account("a", host="h"), account("b", host="h"))
+    asked(pool, None, wish=on("a"))
+    for second, name in enumerate("abababab", 1):
+        lease = taken(pool, on(name), now=100.0 * second)
+        pool.give_back(lease, Outcome(error=errors.ConnectionLost("reset")), 100.0 * second)
+    assert [standing.is_troubled for standing in pool.standings()] == [False, False]
+
+
 def test_r3_one_family_of_models_failing_leaves_the_others() -> None:
     pool = pool_of(account("a"))
     error = errors.CutOff("cut")
@@ -382,7 +403,7 @@ def test_a_host_that_is_down_stays_known_when_accounts_are_replaced() -> None:
     for _ in range(5):
         asked(pool, errors.Unreachable("refused"))
     pool.replace([account("a", host="h"), account("b", host="h")])
-    assert closed(pool, on("b")).reason == "breaker"
+    assert closed(pool, on("b")).reason == "host"
 
 
 # --- the set changes ----------------------------------------------------------------------------------------------

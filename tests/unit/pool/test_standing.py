@@ -76,7 +76,7 @@ def test_f62_even_in_need_an_open_host_and_what_an_upstream_asked_for_count() ->
     assert (found(one).reason, found(one).until) == ("resting", 30.0)
     hindrance = one.hindrance(WISH, 1.0, in_need=True)
     assert hindrance is not None
-    assert (hindrance.reason, hindrance.until) == ("breaker", 5.0)
+    assert (hindrance.reason, hindrance.until) == ("host", 5.0)
     rest(one, RestReason.RATE)
     assert one.hindrance(WISH, 5.0, in_need=True) is not None
 
