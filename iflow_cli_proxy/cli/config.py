@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from iflow_cli_proxy.config.leaf import LeafSpec
     from iflow_cli_proxy.config.leaf import Path as Name
     from iflow_cli_proxy.config.origin import Origin, Problem
-    from iflow_cli_proxy.config.schema import Settings
     from iflow_cli_proxy.core.errors import ConfigError
-
-_UNSAVED: Final = " (not saved)"
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings and change them.")
 
@@ -150,12 +147,11 @@ def set_value(
     as_json: JsonOption = False,
 ) -> None:
     """Change one setting in overrides.toml, after checking what would come of it."""
+    from iflow_cli_proxy.cli.saving import save_settings, was_wrong_before
     from iflow_cli_proxy.config import values
-    from iflow_cli_proxy.config.load import ConfigText, load, read_text
     from iflow_cli_proxy.config.names import find_leaf, type_of_entry
-    from iflow_cli_proxy.config.origin import InvalidConfig, dotted
+    from iflow_cli_proxy.config.origin import dotted
     from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.state.overrides import set_override
 
     opened = session(ctx, config)
     paths = opened.paths()
@@ -163,21 +159,12 @@ def set_value(
     text = _text_for(found, spec, value)
     raw = values.from_text(type_of_entry(found, spec), text)
 
-    def check(new_text: str) -> None:
-        settings, _ = load(
-            config=read_text(paths.config_file, is_required=opened.config_file is not None),
-            overrides=ConfigText(f"{paths.overrides_file}{_UNSAVED}", new_text),
-            environ=opened.environ,
-        )
-        _refuse_no_start(settings, opened)
-        _make_true(found, raw, opened)
-
     try:
         _refuse_mismatch(found, spec, raw)
-        set_override(paths.overrides_file, found, raw, check=check)
+        save_settings(opened, [(found, raw)], before=lambda: _make_true(found, raw, opened))
     except ConfigError as error:
-        if isinstance(error, InvalidConfig) and not any(_UNSAVED in problem.place for problem in error.problems):
-            raise  # not the new value: another source was wrong before
+        if was_wrong_before(error):
+            raise
         report(error)
         raise typer.Exit(ExitCode.USAGE) from None
     origins = opened.load()[1].under(found)
@@ -268,21 +255,6 @@ def _refuse_mismatch(name: Name, spec: LeafSpec, raw: object) -> None:
             hint=f"iflow2api config get {dotted(name)} shows the value in force",
             param=dotted(name),
         ) from None
-
-
-def _refuse_no_start(settings: Settings, opened: Session) -> None:
-    """What `serve` refuses is not written down either."""
-    from iflow_cli_proxy.core.errors import ConfigError
-    from iflow_cli_proxy.wiring.checking import checked
-
-    try:
-        checked(settings, opened.paths(), opened.environ)
-    except ConfigError as error:
-        raise ConfigError(
-            f"The gateway would not start with this, so nothing was changed. {error.message}",
-            hint=error.hint,
-            param=error.param,
-        ) from error
 
 
 def _make_true(name: Name, value: object, opened: Session) -> None:

@@ -250,9 +250,9 @@ def _is_unknown(error: GatewayError) -> bool:
 class RetryBudget:
     """Retries may be a fifth of first attempts, never more: a dying upstream is not hammered.
 
-    A bucket of at most 10 that gains 0.2 with every first attempt. The first gains are paid in advance, so that the first
-    requests of a gateway that meet a bad account together find the good ones. Where no retry was made for a second one is
-    lent, so that an idle system has its retry; a storm pays the loan back before it gets more.
+    A bucket of at most 10 that gains 0.2 with every first attempt. The first gains are paid in advance, so that the
+    first requests of a gateway that meet a bad account together find the good ones. Where no retry was made for a
+    second one is lent, so that an idle system has its retry; a storm pays the loan back before it gets more.
     """
 
     _GAIN: Final = 0.2

@@ -38,8 +38,8 @@ UNSENT: Final = Outcome(is_unsent=True)
 
 HostSays: TypeAlias = Literal["nothing", "fails", "lives"]
 """A host fails when no connection to it holds; its accounts are not to blame then, and all are back when it is. Any
-answer shows that it lives, however bad: one account or one model in trouble must not keep its neighbours out. An account
-whose connections alone fail, while the host answers others, is to blame after all (`Standing.note_lost`)."""
+answer shows that it lives, however bad: one account or one model in trouble must not keep its neighbours out. An
+account whose connections alone fail, while the host answers others, is to blame after all (`Standing.note_lost`)."""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,8 +44,8 @@ class Standing:
     """Changed by the pool alone; others read it."""
 
     __slots__ = (
-        "_breakers", "_most", "_pace", "_ways", "account", "failures_in_a_row", "fresh_until", "host", "id",
-        "_lost_at", "in_flight", "is_paced", "is_troubled", "last_error", "requests", "turn",
+        "_breakers", "_lost_at", "_most", "_pace", "_ways", "account", "failures_in_a_row", "fresh_until", "host", "id",
+        "in_flight", "is_paced", "is_troubled", "last_error", "requests", "turn",
     )  # fmt: skip
 
     def __init__(self, account: Account, host: Breaker) -> None:

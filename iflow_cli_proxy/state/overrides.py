@@ -7,17 +7,20 @@ hands over a check of the whole new text.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
 from iflow_cli_proxy.state.lock import FileLock
 
+Override: TypeAlias = tuple[Sequence[str], Any]
+"""The name of a setting, in pieces, and its value."""
 
-def set_override(path: Path, name: Sequence[str], value: Any, *, check: Callable[[str], None]) -> None:
-    """Write one setting, keeping all others. `check` sees the text before it is saved, and may raise.
+
+def set_overrides(path: Path, changes: Iterable[Override], *, check: Callable[[str], None]) -> None:
+    """Write some settings together, keeping all others. `check` sees the text before it is saved, and may raise.
 
     Raises:
         StateError: the file cannot be read, is not TOML, or cannot be written.
@@ -27,7 +30,8 @@ def set_override(path: Path, name: Sequence[str], value: Any, *, check: Callable
     with FileLock(path):
         remove_leftovers(path)
         tree = _read(path)
-        _put(tree, name, value)
+        for name, value in changes:
+            _put(tree, name, value)
         text = tomli_w.dumps(tree)
         check(text)
         write_private(path, text.encode())

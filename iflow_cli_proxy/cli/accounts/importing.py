@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from iflow_cli_proxy.cli.accounts.harvest import BUNDLE, FAILED, SKIPPED, Entry, Harvest, gather, plan_all_callers
+from iflow_cli_proxy.cli.accounts.importing_callers import tell_callers, write_all
 from iflow_cli_proxy.cli.accounts.naming import confirmed, open_accounts
 from iflow_cli_proxy.cli.output import ExitCode, print_json, print_table, say
 from iflow_cli_proxy.cli.passphrase import passphrase_for
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
-from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.pool.saved import SavedAccount
-from iflow_cli_proxy.signin.foreign.kinds import KINDS, OURS, Kind, kind_named
+from iflow_cli_proxy.signin.foreign.kinds import KINDS, Kind, kind_named
 from iflow_cli_proxy.signin.foreign.places import known_places
 from iflow_cli_proxy.signin.foreign.reading import Reading
 from iflow_cli_proxy.signin.foreign.search import Bundle, Found, Result, Unreadable, look_at, look_everywhere
-from iflow_cli_proxy.signin.foreign.taking import Fate, Step, plan, renewed
+from iflow_cli_proxy.signin.foreign.taking import Fate, Step, renewed
 from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.state.bundle import unpack
 
-_SKIPPED: Final = "skipped"
-_FAILED: Final = "failed"
-_BUNDLE: Final = "iflow2api (exported)"
-_HOLDERS: Final = dict.fromkeys((_BUNDLE, OURS.program), "The machine they come from")
 _WORDS: Final[Mapping[str, str]] = {
     Fate.IMPORTED: "imported",
     Fate.UPDATED: "updated",
@@ -55,65 +50,23 @@ class Wish:
     passphrase_file: Path | None
 
 
-@dataclass(kw_only=True)
-class Entry:
-    """One account that was found, and what is or will be done with it."""
-
-    where: str
-    program: str
-    name: str
-    provider: str = ""
-    id: str = ""
-    result: str
-    reason: str = ""
-    step: Step | None = None
-
-    def shape(self) -> dict[str, Json]:
-        return {
-            "where": self.where,
-            "program": self.program,
-            "provider": self.provider,
-            "label": self.name,
-            "id": self.id,
-            "result": self.result,
-            "reason": self.reason,
-        }
-
-
-@dataclass(kw_only=True)
-class Harvest:
-    """Everything a search has come to."""
-
-    entries: list[Entry] = field(default_factory=list)
-    problems: list[Unreadable] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    are_notes_told: bool = False
-
-    @property
-    def to_write(self) -> list[Entry]:
-        return [one for one in self.entries if one.step is not None and one.step.fate is not Fate.ALREADY_THERE]
-
-    def exit_code(self, *, is_search: bool) -> ExitCode:
-        """In a search of all places a file without a key is nothing wrong; in what was named by hand it is."""
-        bad = [one for one in self.entries if one.result == _FAILED or (one.result == _SKIPPED and not is_search)]
-        good = [one for one in self.entries if one.result not in (_FAILED, _SKIPPED)]
-        if not bad and not self.problems:
-            return ExitCode.OK
-        return ExitCode.PARTLY_FAILED if good else ExitCode.FAILED
-
-
 def import_accounts(wish: Wish) -> ExitCode:
     """Bring accounts in, and say how to leave. Raises GatewayError before anything is written."""
     kind = _kind(wish.program)
     store = (accounts := open_accounts(wish.session)).store
     results = [_opened(result, wish) for result in _look(wish, kind)]
     existing = store.load().accounts
-    harvest = _harvest(results, existing, now=accounts.clock.now())
+    now = accounts.clock.now()
+    harvest = gather(results, existing, now=now)
+    plan_all_callers(harvest, results, wish.session, now=now)
     is_search = not wish.paths
     if is_search and not wish.is_rehearsal and not _agreed(harvest, wish):
         return ExitCode.FAILED
     if not wish.is_rehearsal:
-        _write(harvest, store, now=accounts.clock.now())
+        _write(harvest, store, now=now)
+        plan_all_callers(harvest, results, wish.session, now=now)  # an account that failed is nobody's
+        for where, error in write_all(harvest.plans, wish.session):
+            harvest.problems.append(Unreadable(where=where, problem=error.message, hint=error.hint))
     _tell(harvest, wish)
     return harvest.exit_code(is_search=is_search)
 
@@ -151,49 +104,7 @@ def _opened(result: Result, wish: Wish) -> Found | Unreadable:
         return Unreadable(where=result.where, problem=error.message, hint=error.hint)
     origin = str(Path(result.where).absolute())
     reading = Reading(accounts=tuple(replace(one, imported_from=origin) for one in accounts))
-    return Found(where=result.where, program=_BUNDLE, reading=reading)
-
-
-def _harvest(results: Sequence[Found | Unreadable], existing: Sequence[SavedAccount], *, now: float) -> Harvest:
-    harvest = Harvest()
-    brought: list[tuple[Found, SavedAccount]] = []
-    for result in results:
-        if isinstance(result, Unreadable):
-            harvest.problems.append(result)
-            continue
-        brought += [(result, one) for one in result.reading.accounts]
-        harvest.notes += [f"{result.where}: {note}" for note in result.reading.notes]
-        harvest.entries += [
-            Entry(where=result.where, program=result.program, name=one.name, result=_SKIPPED, reason=one.reason)
-            for one in result.reading.skipped
-        ]
-    steps = plan(existing, [account for _, account in brought], now=now, entropy=os.urandom)
-    harvest.entries[:0] = [_entry(found, step) for (found, _), step in zip(brought, steps, strict=True)]
-    harvest.notes += _shared_notes(harvest)
-    return harvest
-
-
-def _entry(found: Found, step: Step) -> Entry:
-    account = step.account
-    return Entry(
-        where=found.where,
-        program=found.program,
-        name=account.label,
-        provider=account.provider,
-        id=account.id,
-        result=step.fate.value,
-        reason="" if step.brought.label == account.label else f"called {step.brought.label} there",
-        step=step,
-    )
-
-
-def _shared_notes(harvest: Harvest) -> list[str]:
-    """Refresh tokens are used up by their first use, so two programs with one copy each take it from each other."""
-    programs = dict.fromkeys(one.program for one in harvest.to_write if one.step and one.step.brought.can_refresh)
-    return [
-        f"{_HOLDERS.get(program, program)} has a copy of the same sign-in: a refresh on one side ends the other's copy."
-        for program in programs
-    ]
+    return Found(where=result.where, program=BUNDLE, reading=reading)
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -201,25 +112,22 @@ def _shared_notes(harvest: Harvest) -> list[str]:
 
 def _agreed(harvest: Harvest, wish: Wish) -> bool:
     """Whether what a search has found may be written: by --yes, or by a person who has seen it."""
-    count = len(harvest.to_write)
-    if wish.is_agreed or not count:
+    if wish.is_agreed or not harvest.news:
         return True
+    said = f"New or newer than ours: {', '.join(harvest.news)}"
     if wish.as_json or not sys.stdin.isatty():
         raise ConfigError(
-            f"{_accounts(count)} new or newer than ours, and nobody is here to say whether to take them.",
+            f"{said}. Nobody is here to say whether to take them.",
             param="--yes",
             hint="iflow2api token import --yes takes them, --dry-run shows them",
         )
     _table(harvest, _FUTURE)
+    tell_callers(harvest.plans, is_rehearsal=True)
     _tell_notes(harvest)
-    if confirmed(f"{_accounts(count)} new or newer than ours. Import?"):
+    if confirmed(f"{said}. Import?"):
         return True
     say("Nothing was changed.")
     return False
-
-
-def _accounts(count: int) -> str:
-    return "One account is" if count == 1 else f"{count} accounts are"
 
 
 def _write(harvest: Harvest, store: AccountStore, *, now: float) -> None:
@@ -228,7 +136,7 @@ def _write(harvest: Harvest, store: AccountStore, *, now: float) -> None:
         try:
             _write_one(entry.step, store, now=now)
         except GatewayError as error:
-            entry.result, entry.reason = _FAILED, error.message
+            entry.result, entry.reason = FAILED, error.message
 
 
 def _write_one(step: Step, store: AccountStore, *, now: float) -> None:
@@ -246,11 +154,23 @@ def _tell(harvest: Harvest, wish: Wish) -> None:
     if wish.as_json:
         problems = [{"where": one.where, "problem": one.problem, "hint": one.hint} for one in harvest.problems]
         shapes = [one.shape() for one in harvest.entries]
-        print_json({"dry_run": wish.is_rehearsal, "entries": shapes, "problems": problems, "notes": harvest.notes})
+        keys = [one.shape() for plan in harvest.plans for one in plan.entries]
+        settings = {name: value for plan in harvest.plans for name, value in plan.settings_shape().items()}
+        print_json(
+            {
+                "dry_run": wish.is_rehearsal,
+                "entries": shapes,
+                "client_keys": keys,
+                "settings": settings,
+                "problems": problems,
+                "notes": harvest.notes,
+            }
+        )
     else:
         _table(harvest, _FUTURE if wish.is_rehearsal else _WORDS)
+        tell_callers(harvest.plans, is_rehearsal=wish.is_rehearsal)
     for one in harvest.entries:
-        if one.result in (_SKIPPED, _FAILED):
+        if one.result in (SKIPPED, FAILED):
             say(f"{one.name} ({one.where}) is left out: {one.reason}", "yellow")
     for problem in harvest.problems:
         say(f"{problem.where}: {problem.problem}", "yellow")

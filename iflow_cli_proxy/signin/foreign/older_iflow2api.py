@@ -11,7 +11,7 @@ from iflow_cli_proxy.core.instants import instant
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.saved import AccountState, SavedAccount
 from iflow_cli_proxy.signin.foreign.iflow_account import IFlowPieces, iflow_account
-from iflow_cli_proxy.signin.foreign.reading import Collector, Part, Reading, Skipped, Unusable
+from iflow_cli_proxy.signin.foreign.reading import Callers, Collector, Part, Reading, Skipped, Unusable
 from iflow_cli_proxy.signin.foreign.values import count, secret, word
 
 _MOST_ACCOUNTS: Final = 1000
@@ -39,16 +39,18 @@ def read_config(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
 
 
 def read_pool(parts: Sequence[Part], environ: Mapping[str, str]) -> Reading:
-    """The accounts of `keys.json`, switched off where they were; what it knows besides is told, not taken."""
+    """The accounts of `keys.json`, switched off where they were, and who may use them."""
     found = Collector()
     for part in parts:
         accounts = part.tree.get("accounts")
         entries = list(accounts.items()) if isinstance(accounts, dict) else []
+        places: dict[str, int] = {}
         for name, entry in entries[:_MOST_ACCOUNTS]:
-            found.take(_shown(name), partial(_pooled, found, name, entry, part))
+            if found.take(_shown(name), partial(_pooled, found, name, entry, part)):
+                places[name] = len(found.accounts) - 1
         if entries[_MOST_ACCOUNTS:]:
             found.note(f"only the first {_MOST_ACCOUNTS} accounts are read")
-        _tell_the_rest(found, part.tree)
+        found.callers = Callers(tree=part.tree, accounts=places)
     return found.reading()
 
 
@@ -77,14 +79,6 @@ def _account(found: Collector, tree: Mapping[str, Json], label: str, modified_at
         created_at=instant(tree.get("created_at")) or 0.0,
         updated_at=instant(tree.get("last_refresh_at")) or modified_at,
     )
-
-
-def _tell_the_rest(found: Collector, tree: Mapping[str, Json]) -> None:
-    keys = tree.get("keys")
-    if isinstance(keys, dict) and keys:
-        found.note(f"client keys are not taken over ({len(keys)} of them), nor is the strategy of each")
-    if isinstance(tree.get("resilience"), dict):
-        found.note("resilience is not taken over: the settings of [resilience] hold")
 
 
 def _shown(name: str) -> str:

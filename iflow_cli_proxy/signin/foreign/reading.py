@@ -33,6 +33,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Callers:
+    """What a file says besides its accounts; for `client_keys.py`, once it is known what those are called here."""
+
+    tree: Mapping[str, Json]
+    accounts: Mapping[str, int]
+    """Where each name of an account in the tree stands in `Reading.accounts`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """Everything that was in one place."""
 
@@ -40,6 +49,8 @@ class Reading:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person should know; nothing in it is secret."""
+    callers: Callers | None = None
+    """Who may use the accounts, where the file knows that."""
 
 
 Reader: TypeAlias = Callable[[Sequence[Part], Mapping[str, str]], Reading]
@@ -57,17 +68,25 @@ class Collector:
     accounts: list[SavedAccount] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    callers: Callers | None = None
 
-    def take(self, name: str, make: Callable[[], SavedAccount]) -> None:
+    def take(self, name: str, make: Callable[[], SavedAccount]) -> bool:
         """Keep what `make` gives; an Unusable becomes a skipped entry."""
         try:
             self.accounts.append(make())
         except Unusable as error:
             self.skipped.append(Skipped(name=name, reason=str(error)))
+            return False
+        return True
 
     def note(self, text: str) -> None:
         if text and text not in self.notes:
             self.notes.append(text)
 
     def reading(self) -> Reading:
-        return Reading(accounts=tuple(self.accounts), skipped=tuple(self.skipped), notes=tuple(self.notes))
+        return Reading(
+            accounts=tuple(self.accounts),
+            skipped=tuple(self.skipped),
+            notes=tuple(self.notes),
+            callers=self.callers,
+        )

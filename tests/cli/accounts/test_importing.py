@@ -140,7 +140,7 @@ def test_a_person_sees_the_table_and_decides(home: Home, typed: str, code: int, 
 
     assert (done.code, len(home.accounts)) == (code, count), done.err
     assert "iflow/me" in done.out
-    assert "3 accounts are new or newer than ours" in done.err
+    assert "New or newer than ours: 3 accounts, 1 client key" in done.err
 
 
 def test_a_search_that_finds_nothing_says_what_to_do(home: Home) -> None:

@@ -55,13 +55,12 @@ def test_entries_that_cannot_be_used_are_skipped_one_by_one() -> None:
     ]
 
 
-def test_client_keys_strategy_and_resilience_are_told_without_a_secret() -> None:
-    notes = " ".join(_pool(POOL).notes)
+def test_who_may_use_a_pool_is_handed_on_with_the_places_of_its_accounts() -> None:
+    reading = _pool(POOL)
 
-    assert "client keys are not taken over (2 of them)" in notes
-    assert "strategy" in notes
-    assert "resilience" in notes
-    assert "sk-local" not in notes
+    assert reading.callers is not None
+    assert reading.callers.tree is POOL
+    assert reading.callers.accounts == {"acc1": 0, "acc2": 1}
 
 
 def test_a_pool_of_absurd_size_is_read_up_to_a_limit() -> None:
@@ -72,7 +71,7 @@ def test_a_pool_of_absurd_size_is_read_up_to_a_limit() -> None:
 
 
 def test_accounts_of_another_shape_are_no_accounts() -> None:
-    assert _pool({"accounts": ["sk-1"]}) == Reading()
+    assert _pool({"accounts": ["sk-1"]}).accounts == ()
 
 
 def test_the_config_file_is_one_account() -> None:

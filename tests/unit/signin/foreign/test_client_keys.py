@@ -7,7 +7,7 @@ import pytest
 
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.client_key import Caller, allowed_accounts, digest_of
-from iflow_cli_proxy.state.foreign_keys import ForeignKeys, read_foreign_keys, with_pools
+from iflow_cli_proxy.signin.foreign.client_keys import ForeignKeys, read_foreign_keys, with_pools
 from iflow_cli_proxy.state.keys import KeyFile
 
 ACCOUNTS = {"acc1": "iflow/first", "acc2": "iflow/two [b]*"}
