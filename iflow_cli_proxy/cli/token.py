@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
@@ -99,9 +100,11 @@ def enable(
     ctx: typer.Context, account: AccountsArgument, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Use accounts again: also clears `needs login`, `refused` and a rest."""
+    from iflow_cli_proxy.core.clock import SystemClock
     from iflow_cli_proxy.pool.saved import enabled
 
-    _change(ctx, account, config, as_json, "enabled", lambda store, one: store.change(one.id, enabled))
+    as_it_was = partial(enabled, now=SystemClock().now())
+    _change(ctx, account, config, as_json, "enabled", lambda store, one: store.change(one.id, as_it_was))
 
 
 @app.command()

@@ -31,6 +31,11 @@ def no_empty_values(value: Mapping[str, str]) -> str:
     return "" if all(name and target for name, target in value.items()) else "a name on both sides of every ="
 
 
+def chains(value: Mapping[str, Sequence[str]]) -> str:
+    is_good = all(name.strip() and chain and all(each.strip() for each in chain) for name, chain in value.items())
+    return "" if is_good else "a model on the left of every =, and one or more on the right"
+
+
 def name_or_empty(value: str) -> str:
     return "" if not value or NAME.fullmatch(value) else "a name of a-z, 0-9, - and _"
 

@@ -102,7 +102,7 @@ class RoutingSettings:
     default_provider: str = leaf("", "Provider for models nobody lists; empty: the first enabled one.")
     unknown_models: UnknownModels = leaf("pass", "pass: to the default provider; reject: 404 at once.")
     fallbacks: Mapping[str, tuple[str, ...]] = leaf(
-        {}, "What to try next when a model fails.",
+        {}, "What to try next when a model fails.", check=checks.chains,
         example='{ "glm-5" = ["glm-4.7", "openrouter/z-ai/glm-4.7"] }',
     )  # fmt: skip
     sticky_ttl_s: float = leaf(

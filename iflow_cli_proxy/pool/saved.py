@@ -81,6 +81,8 @@ class SavedAccount:
     state: AccountState = AccountState.OK
     is_refused: bool = False
     """The upstream did not take the bearer and no refresh helped; cleared by a new credential."""
+    enabled_at: float | None = None
+    """When a person enabled it last: gateways then forget whatever kept it out."""
     rests_until: float | None = None
     rests_model: str = ""
     """The model it rests for; empty for all."""
@@ -120,11 +122,12 @@ class SavedAccount:
         return self.can_refresh and self.state is not AccountState.NEEDS_LOGIN
 
 
-def enabled(account: SavedAccount) -> SavedAccount:
+def enabled(account: SavedAccount, *, now: float) -> SavedAccount:
     """In use again, with every mark gone that kept it out: the person knows better."""
     return replace(
         without_rest(account),
         state=AccountState.OK,
+        enabled_at=now,
         is_refused=False,
         failing_since=None,
         refresh_failures=0,

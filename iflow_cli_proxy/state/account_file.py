@@ -82,6 +82,7 @@ class _Shape:
     failing_since: datetime | None = None
     refresh_failures: int = 0
     is_refused: bool = False
+    enabled_at: datetime | None = None
     rests_until: datetime | None = None
     rests_model: str = ""
     rest_reason: str = ""

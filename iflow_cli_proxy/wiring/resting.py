@@ -37,6 +37,8 @@ class LongRests:
         self._on_reset = on_reset
         self._noted: dict[str, Rest] = {}
         """By account id: the rest that its file tells of, as it is in the pool."""
+        self._enabled_at: dict[str, float | None] = {}
+        """By account id: when a person had enabled it last, when we looked last."""
         self._writing = asyncio.Lock()
 
     def take_up(self) -> None:
@@ -45,12 +47,14 @@ class LongRests:
         self._noted = {saved.id: self._noted[saved.id] for saved in here if saved.id in self._noted}
         for saved in here:
             is_noted = saved.id in self._noted
+            was_enabled = self._enabled_at.get(saved.id, saved.enabled_at) != saved.enabled_at
             if saved.state is AccountState.COOLING and not is_noted:
                 self._recall(saved)
-            elif saved.state is AccountState.OK and is_noted:
-                del self._noted[saved.id]
+            elif saved.state is AccountState.OK and (is_noted or was_enabled):
+                self._noted.pop(saved.id, None)
                 self._pool.reset(saved.id)
                 self._on_reset()
+        self._enabled_at = {saved.id: saved.enabled_at for saved in here}
 
     async def save(self) -> None:
         """Write down the rests that have begun or ended since; what cannot be written now is tried again."""
@@ -65,8 +69,10 @@ class LongRests:
             StateError: the file cannot be changed.
         """
         async with self._writing:
-            saved = await asyncio.to_thread(self._accounts.store.change, account_id, _cleared)
+            edit = partial(_cleared, now=self._accounts.clock.now())
+            saved = await asyncio.to_thread(self._accounts.store.change, account_id, edit)
             self._noted.pop(account_id, None)
+            self._enabled_at[account_id] = saved.enabled_at
             self._accounts.note(saved)
 
     def _ours(self) -> Iterator[SavedAccount]:
@@ -157,6 +163,7 @@ def _weight(rest: Rest) -> tuple[bool, float]:
     return not rest.model, rest.until
 
 
-def _cleared(saved: SavedAccount) -> SavedAccount:
-    is_off = saved.state is AccountState.DISABLED
-    return replace(enabled(saved), state=AccountState.DISABLED) if is_off else enabled(saved)
+def _cleared(saved: SavedAccount, *, now: float) -> SavedAccount:
+    """Of one that a person switched off everything but that."""
+    cleared = enabled(saved, now=now)
+    return replace(cleared, state=AccountState.DISABLED) if saved.state is AccountState.DISABLED else cleared

@@ -43,6 +43,7 @@ def full_account() -> SavedAccount:
         state=AccountState.COOLING,
         failing_since=1_700_000_004.0,
         refresh_failures=3,
+        enabled_at=1_769_904_500.0,
         is_refused=True,
         rests_until=1_700_000_005.0,
         rests_model="glm-5",

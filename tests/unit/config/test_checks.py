@@ -72,3 +72,9 @@ def test_a_kind_is_a_name_or_nothing() -> None:
     assert checks.name_or_empty("") == ""
     assert checks.name_or_empty("openai_compatible") == ""
     assert checks.name_or_empty("Open AI") != ""
+
+
+@pytest.mark.parametrize("chain", [{"": ["a"]}, {"a": []}, {"a": [""]}, {"a": ["b", " "]}])
+def test_a_chain_of_fallbacks_has_names_on_both_sides(chain: dict[str, list[str]]) -> None:
+    assert checks.chains({"x": ["y"]}) == ""
+    assert checks.chains(chain)

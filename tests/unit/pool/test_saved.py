@@ -72,11 +72,12 @@ def test_nothing_secret_is_in_the_repr() -> None:
 def test_enabling_clears_every_mark_and_nothing_else() -> None:
     before = full_account()
 
-    after = enabled(before)
+    after = enabled(before, now=1_700_000_000.0)
 
     assert after == replace(
         before,
         state=AccountState.OK,
+        enabled_at=1_700_000_000.0,
         is_refused=False,
         rests_until=None,
         rests_model="",

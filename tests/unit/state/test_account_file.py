@@ -74,6 +74,7 @@ def test_the_text_is_for_people() -> None:
   "failing_since": null,
   "refresh_failures": 0,
   "is_refused": false,
+  "enabled_at": null,
   "rests_until": null,
   "rests_model": "",
   "rest_reason": "",
@@ -129,7 +130,7 @@ def test_few_fields_are_enough() -> None:
         (text_of(id="two"), "line 3, column 3: it should be one, like the name of the file (id)"),
         (b"[" * 100_000, None),
         (text_of(sealed="x"), "Field required (sealed_by)"),
-        (text_of(sealed=5, sealed_by="keyring"), "line 35, column 3: Expected str, got int (sealed)"),
+        (text_of(sealed=5, sealed_by="keyring"), "line 36, column 3: Expected str, got int (sealed)"),
     ],
     ids=lambda value: repr(value)[:40],
 )

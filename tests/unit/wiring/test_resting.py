@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -155,16 +156,33 @@ async def test_of_several_rests_the_one_for_all_models_is_noted_else_the_longest
     assert (it.saved.rests_model, it.saved.rest_reason) == ("", "blocked")
 
 
+def enable(it: Process) -> None:
+    store(it.home).change("ada", partial(enabled, now=it.clock.now()))
+
+
 async def test_enabling_it_beside_a_running_gateway_clears_it_there(start: StartOne) -> None:
     it = start()
     it.fails(used_up())
     await it.watch.look()
-    store(it.home).change("ada", enabled)
+    enable(it)
     assert not it.serves()
     await it.watch.look()
     assert it.serves()
     await it.watch.look()
     assert it.saved.state is AccountState.OK
+
+
+@pytest.mark.parametrize("how_often", [1, 2])
+async def test_enabling_clears_short_rests_and_failures_too(start: StartOne, how_often: int) -> None:
+    it = start()
+    for _ in range(how_often):
+        it.fails(RateLimited("slower", retry_after_s=60.0))
+        await it.watch.look()
+        assert not it.serves()
+        it.clock.advance(1.0)
+        enable(it)
+        await it.watch.look()
+        assert it.serves()
 
 
 async def test_what_one_gateway_finds_out_the_other_obeys(start: StartOne) -> None:
