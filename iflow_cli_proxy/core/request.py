@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from iflow_cli_proxy.core.repair import Note
+
 
 class Role(StrEnum):
     SYSTEM = "system"
@@ -38,9 +40,10 @@ class Image(_Part, frozen=True, kw_only=True, tag="image"):
 
 
 class File(_Part, frozen=True, kw_only=True, tag="file"):
-    """A document: base64 `data` or a `file_id` the upstream knows."""
+    """A document: base64 `data`, a `url`, or a `file_id` the upstream knows."""
 
     name: str = ""
+    url: str = ""
     data: str = ""
     media_type: str = ""
     file_id: str = ""
@@ -149,3 +152,5 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     user: str = ""
     metadata: Mapping[str, Any] | None = None
     extras: Mapping[str, Mapping[str, Any]] = {}
+    notes: tuple[Note, ...] = ()
+    """What the client asked for and no canonical word says, as in a hosted tool that was dropped."""

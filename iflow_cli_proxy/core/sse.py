@@ -13,6 +13,7 @@ import msgspec
 
 from iflow_cli_proxy.core.errors import Malformed
 
+EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 

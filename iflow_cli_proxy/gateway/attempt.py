@@ -164,7 +164,7 @@ class Attempt:
         outcome = Outcome(
             error=ending if isinstance(ending, GatewayError) else None,
             is_success=not ending,
-            tokens=usage.total if usage is not None and not ending else 0,
+            tokens=_spent(usage, self.lease) if usage is not None and not ending else 0,
             headers=headers,
             is_unsent=not self._is_sent,
         )
@@ -198,6 +198,8 @@ class Attempt:
             created=int(self._clock.now()),
             model=self.route.model,
             shows_usage=self._question.envelope.wants_usage,
+            asked=self._question.envelope.values,
+            prompt_tokens=self._question.tokens,
             merges_reasoning=self._rules.merges_reasoning,
         )
 
@@ -241,6 +243,11 @@ class Attempt:
             headers["x-iflow2api-attempts"] = str(len(exchange.attempts) + 1)
             headers["x-iflow2api-overhead-ms"] = f"{overhead_s * 1000:.1f}"
         return headers
+
+
+def _spent(usage: Usage, lease: Lease) -> int:
+    """An estimate knows the answer only; what the prompt was thought to have stands."""
+    return usage.total + (lease.tokens if usage.is_estimated else 0)
 
 
 def _estimated(characters: int) -> Usage:

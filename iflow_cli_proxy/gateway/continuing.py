@@ -20,7 +20,7 @@ from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.joining import Joiner
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, StreamAnswer, WholeAnswer
-from iflow_cli_proxy.protocols.base import Codec, EncodeOptions
+from iflow_cli_proxy.protocols.base import EncodeOptions, Voice
 
 AskOn: TypeAlias = Callable[[str], Awaitable[Answer]]
 """Asks for what follows the text that was said so far; the answer speaks through the same Seam."""
@@ -55,10 +55,10 @@ def asking_on(request: ChatRequest, text: str) -> ChatRequest:
 
 
 class Seam:
-    """Speaks to the client in place of its codec, for all answers that become one."""
+    """Speaks to the client in place of its voice, for all answers that become one."""
 
-    def __init__(self, codec: Codec, times: int) -> None:
-        self._codec = codec
+    def __init__(self, voice: Voice, times: int) -> None:
+        self._voice = voice
         self._times = times
         self._joiner = Joiner(times)
         self._encoder: Stage[Event, bytes] | None = None
@@ -66,6 +66,14 @@ class Seam:
         self._options = EncodeOptions()
         self.is_mended = False
         """It came to its end although asking on failed."""
+
+    @property
+    def stream_type(self) -> str:
+        return self._voice.stream_type
+
+    @property
+    def ping(self) -> bytes:
+        return self._voice.ping
 
     @property
     def wants_more(self) -> bool:
@@ -78,7 +86,7 @@ class Seam:
     def stream_encoder(self, options: EncodeOptions) -> Stage[Event, bytes]:
         """For the next answer, or another try at it; nothing a client has seen depends on a first one that failed."""
         if self._joiner.is_first or self._encoder is None:
-            self._joiner, self._encoder = Joiner(self._times), self._codec.stream_encoder(options)
+            self._joiner, self._encoder = Joiner(self._times), self._voice.stream_encoder(options)
         else:
             self._joiner.go_on()
         return Chain(self._joiner, self._encoder)
@@ -90,11 +98,11 @@ class Seam:
             self._joiner.go_on()
         for event in disassemble(reply):
             self._assemble(self._joiner.feed(event))
-        return b"" if self.wants_more else self._codec.encode_reply(self._assembler.reply(), options)
+        return b"" if self.wants_more else self._voice.encode_reply(self._assembler.reply(), options)
 
     def stream_error(self, error: GatewayError) -> bytes:
         """A good end where one can be made of what was said, else the protocol's error event."""
-        return self.finish_stream() if self._joiner.can_finish else self._codec.stream_error(error)
+        return self.finish_stream() if self._joiner.can_finish else self._voice.stream_error(error)
 
     def finish_stream(self) -> bytes:
         self.is_mended = True
@@ -104,7 +112,7 @@ class Seam:
     def finish_reply(self) -> bytes:
         self.is_mended = True
         self._assemble(self._joiner.finish())
-        return self._codec.encode_reply(self._assembler.reply(), self._options)
+        return self._voice.encode_reply(self._assembler.reply(), self._options)
 
     def _assemble(self, events: list[Event]) -> None:
         for event in events:

@@ -98,9 +98,10 @@ class Gateway:
         codec = self.codecs[inbound.protocol]
         envelope = await self._understood(codec, inbound)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
+        exchange.voice = voice = codec.voice(envelope)
         routes = self._allowed_routes(exchange)
-        seam = self._seam(codec, envelope)
-        question = self._question(codec, seam or codec, envelope, inbound, exchange, routes[0])
+        seam = self._seam(codec, voice, envelope)
+        question = self._question(codec, seam or voice, envelope, inbound, exchange, routes[0])
         tries = Tries(forbids_ambiguous=inbound.headers.get("x-no-retry", "") not in ("", "0"))
         self._budget.first_attempt()
         answer: Answer | None = None
@@ -122,10 +123,10 @@ class Gateway:
             envelope, _ = codec.repair(envelope)
         return envelope if self._fetch is None else await inline_images(codec, envelope, self._fetch)
 
-    def _seam(self, codec: Codec, envelope: Envelope) -> Seam | None:
+    def _seam(self, codec: Codec, voice: Voice, envelope: Envelope) -> Seam | None:
         """Only for answers that may be asked on: they leave the fast path."""
         times = self.rules.answer.continues
-        return Seam(codec, times) if times and may_continue(codec.decode_request(envelope)) else None
+        return Seam(voice, times) if times and may_continue(codec.decode_request(envelope)) else None
 
     async def _ask_on(self, question: Question, routes: tuple[Route, ...], text: str) -> Answer:
         """The same conversation with the answer so far, for the rest of it."""

@@ -11,17 +11,16 @@ from typing import Final, TypeAlias
 import msgspec
 
 from iflow_cli_proxy.core.assemble import Assembler, disassemble
-from iflow_cli_proxy.core.errors import GatewayError, Malformed, WebPage, of_kind
+from iflow_cli_proxy.core.errors import GatewayError, Malformed, WebPage
 from iflow_cli_proxy.core.events import Ended, Event
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
 from iflow_cli_proxy.gateway.refusal import refusal_of
-from iflow_cli_proxy.gateway.verdict import find_error
+from iflow_cli_proxy.gateway.verdict import Memory, find_error
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope, Voice
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.transport.base import UpstreamReply
@@ -117,8 +116,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         if self._is_fast and not needs_order:
             tap = self.codec.tap(self._judge, words, self.choices)
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
-        decoder = self.upstream_codec.stream_decoder(self._judge, words, self.choices)
-        return SlowPipe(decoder, self.voice.stream_encoder(self.options), self.choices)
+        memory = Memory(self._judge)
+        decoder = self.upstream_codec.stream_decoder(memory.judge, words, self.choices)
+        encoder = self.voice.stream_encoder(self.options)
+        return SlowPipe(self.upstream_codec.framer(), decoder, encoder, memory.error_of, self.choices)
 
     # --- whole bodies ---------------------------------------------------------------------------------------------
 
@@ -139,8 +140,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _collected(self, chunk: bytes) -> Whole:
         """The upstream streams although nobody asked: the same conversation, assembled while it comes."""
-        decoder = self.upstream_codec.stream_decoder(self._judge, self.provider.failing_stop_words, self.choices)
-        events = Chain(Framer(), decoder)
+        memory = Memory(self._judge)
+        decoder = self.upstream_codec.stream_decoder(memory.judge, self.provider.failing_stop_words, self.choices)
+        events = Chain(self.upstream_codec.framer(), decoder)
         assembler = Assembler()
         size = 0
         is_over = False
@@ -148,23 +150,12 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
                 raise _too_large()
-            is_over = self._assemble(events.feed(chunk) if chunk else events.close(), assembler) or not chunk
+            is_over = _assemble(events.feed(chunk) if chunk else events.close(), assembler, memory) or not chunk
             if not is_over:
                 chunk = await self._next()
                 self.deadline.saw_content()
         reply = assembler.reply()
         return Whole(body=self.voice.encode_reply(reply, self.options), usage=reply.usage)
-
-    @staticmethod
-    def _assemble(events: list[Event], assembler: Assembler) -> bool:
-        """Whether the stream has come to its good end; raises what it failed with."""
-        for event in events:
-            assembler.feed(event)
-            if isinstance(event, Ended):
-                return True
-        if (failed := assembler.failure) is not None:
-            raise of_kind(failed.kind, failed.message, code=failed.code or None)
-        return False
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -181,6 +172,17 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     async def _next(self) -> bytes:
         with self.deadline:
             return await self.reply.read()
+
+
+def _assemble(events: list[Event], assembler: Assembler, memory: Memory) -> bool:
+    """Whether the stream has come to its good end; raises what it failed with."""
+    for event in events:
+        assembler.feed(event)
+        if isinstance(event, Ended):
+            return True
+    if assembler.failure is not None:
+        raise memory.error_of(assembler.failure)
+    return False
 
 
 def _begins_events(start: bytes) -> bool:

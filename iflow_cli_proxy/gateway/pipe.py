@@ -6,12 +6,12 @@ Only whole, examined events leave a pipe, so a client never sees half an event o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from iflow_cli_proxy.core.errors import GatewayError, cut_short, never_began, of_kind
+from iflow_cli_proxy.core.errors import GatewayError, cut_short, never_began
 from iflow_cli_proxy.core.events import ChoiceEnded, Delta, Ended, Event, Failed, PartKind, PartStarted, UsageReported
-from iflow_cli_proxy.core.sse import Frame, Framer
+from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.core.stage import Stage
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import Codec, Seen, Tap
@@ -59,7 +59,7 @@ class FastPipe:
         self._codec = codec
         self._tap = tap
         self._shows_usage = shows_usage
-        self._framer = Framer()
+        self._framer = codec.framer()
 
     @property
     def is_complete(self) -> bool:
@@ -134,15 +134,24 @@ class FastPipe:
 class SlowPipe:
     """Different protocols, or content that must change: frames to events to frames."""
 
-    def __init__(self, decoder: Stage[Frame, Event], encoder: Stage[Event, bytes], choices: int = 1) -> None:
+    def __init__(
+        self,
+        framer: Stage[bytes, Frame],
+        decoder: Stage[Frame, Event],
+        encoder: Stage[Event, bytes],
+        error_of: Callable[[Failed], GatewayError],
+        choices: int = 1,
+    ) -> None:
+        """`error_of` gives the error behind the event that ends a stream."""
         self.has_content = False
         self.is_over = False
         self.failure: GatewayError | None = None
         self.characters = 0
         self.usage: Usage | None = None
-        self._framer = Framer()
+        self._framer = framer
         self._decoder = decoder
         self._encoder = encoder
+        self._error_of = error_of
         self._asked = choices
         self._choices: set[int] = set()
         self._ended: set[int] = set()
@@ -180,7 +189,7 @@ class SlowPipe:
             match event:
                 case Failed():
                     self.is_over = True
-                    self.failure = of_kind(event.kind, event.message, code=event.code or None)
+                    self.failure = self._error_of(event)
                     break  # the caller decides in which form the client hears of it
                 case Ended():
                     self.is_over = True

@@ -6,6 +6,7 @@ import msgspec
 
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
+from iflow_cli_proxy.protocols.base import Voice
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,8 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     waited_s: float = 0.0
     """Time spent waiting for upstreams; the rest of the time until the first byte is ours."""
     bytes_out: int = 0
+    voice: Voice | None = None
+    """What speaks to the client, once its request was understood."""
     is_queued: bool = False
     """It waits for an account: nothing of it is upstream, and the next word may be a refusal."""
     is_committed: bool = False

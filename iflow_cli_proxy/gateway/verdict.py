@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from iflow_cli_proxy.core.errors import GatewayError, TlsFailed, Unreachable
+from iflow_cli_proxy.core.errors import GatewayError, TlsFailed, Unreachable, of_kind
+from iflow_cli_proxy.core.events import Failed
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret, hide
+from iflow_cli_proxy.protocols.base import Judge
 from iflow_cli_proxy.providers.base import Provider
 
 _LOOKS_GONE: Final = (Unreachable, TlsFailed)
@@ -26,6 +28,26 @@ def find_error(
     word = key.reveal().strip()  # as it is sent
     error = provider.find_error(status, headers, _without(body, word, _DEEPEST))
     return None if error is None else hide_key(error, word)
+
+
+class Memory:
+    """A judge that remembers what it said: in a stream of events an error is only its words, and what follows from it
+    (which account rests, for how long) hangs on all of it."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._said: GatewayError | None = None
+
+    def judge(self, body: Json) -> GatewayError | None:
+        self._said = self._judge(body)
+        return self._said
+
+    def error_of(self, event: Failed) -> GatewayError:
+        """The error that ended a stream."""
+        said = self._said
+        if said is not None and (said.kind, said.message) == (event.kind, event.message):
+            return said
+        return of_kind(event.kind, event.message, code=event.code or None)
 
 
 def hide_key(error: GatewayError, key: str) -> GatewayError:

@@ -52,6 +52,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     """The whole body, decoded, for `decode_request`."""
     choices: int = 1
     """How many answers the client wants to its one question."""
+    flavor: str = ""
+    """Which of its protocol's forms the client wants, where there are several (Gemini's events or JSON array)."""
 
 
 class PlacedImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,10 @@ class EncodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     shows_usage: bool = True
     merges_reasoning: bool = False
     """Thinking becomes part of the text instead of a field of its own."""
+    asked: Mapping[str, Json] = {}
+    """The client's request as it was written (`Envelope.values`): some protocols repeat it in their answers."""
+    prompt_tokens: int = 0
+    """As estimated, for protocols that report them before the upstream does."""
 
 
 class Seen(Enum):
@@ -127,7 +133,17 @@ class Tap(Protocol):
 
 
 class Voice(Protocol):
-    """What speaks to the client: a codec, or something that puts several answers together before it does."""
+    """What speaks to the client: a codec, one of its flavors, or something that puts several answers together."""
+
+    @property
+    def stream_type(self) -> str:
+        """Content type of a stream."""
+        ...
+
+    @property
+    def ping(self) -> bytes:
+        """What keeps a silent stream alive, complete on the wire; empty where the protocol has nothing of the kind."""
+        ...
 
     def encode_reply(self, reply: Reply, options: EncodeOptions) -> bytes: ...
 
@@ -148,17 +164,20 @@ class Codec(Voice, Protocol):
     def routes(self) -> tuple[RouteSpec, ...]: ...
 
     @property
-    def ping(self) -> bytes:
-        """What keeps a silent stream alive, complete on the wire."""
-        ...
-
-    @property
     def end_marker(self) -> bytes:
         """What ends a good stream on the wire; empty when the protocol has none."""
         ...
 
     def read_envelope(self, inbound: Inbound) -> Envelope:
         """Check the whole request. Raises InvalidRequest naming the JSON path."""
+        ...
+
+    def voice(self, envelope: Envelope) -> Voice:
+        """What speaks to this client: the codec itself unless its flavor, or a count of events, needs another."""
+        ...
+
+    def framer(self) -> Stage[bytes, Frame]:
+        """Cuts an upstream's stream into frames."""
         ...
 
     def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
@@ -168,7 +187,9 @@ class Codec(Voice, Protocol):
         """
         ...
 
-    def decode_request(self, envelope: Envelope) -> ChatRequest: ...
+    def decode_request(self, envelope: Envelope) -> ChatRequest:
+        """In canonical words; what has none and may not be lost in silence is told in `notes`."""
+        ...
 
     def encode_request(self, request: ChatRequest) -> dict[str, Json]:
         """Top-level body fields, without `model` and `stream`."""

@@ -16,14 +16,10 @@ from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import StreamAnswer, WholeAnswer
-from iflow_cli_proxy.protocols.base import Codec
+from iflow_cli_proxy.protocols.base import Codec, Voice
 from iflow_cli_proxy.server.background import Supervisor
 
-_HEAD: Final = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-    "x-accel-buffering": "no",
-}
+_HEAD: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class ClientAnswer:
@@ -58,6 +54,10 @@ class ClientAnswer:
     def is_open(self) -> bool:
         return self._response is not None
 
+    @property
+    def _voice(self) -> Voice:
+        return self._exchange.voice or self._codec
+
     async def send(self, answer: WholeAnswer) -> web.StreamResponse:
         """Write a body that is all there."""
         self._is_complete = self._exchange.is_committed = True
@@ -85,7 +85,7 @@ class ClientAnswer:
         self._is_complete = True
         self._exchange.error_kind = error.kind
         response = await self._open({})
-        await self._write(self._codec.stream_error(error))
+        await self._write(self._voice.stream_error(error))
         await response.write_eof()
         return response
 
@@ -103,7 +103,7 @@ class ClientAnswer:
     async def _open(self, headers: Mapping[str, str]) -> web.StreamResponse:
         async with self._opening:
             if self._response is None:
-                response = web.StreamResponse(headers={**_HEAD, **headers})
+                response = web.StreamResponse(headers={"content-type": self._voice.stream_type, **_HEAD, **headers})
                 self._exchange.is_committed = True
                 await response.prepare(self._request)
                 self._response = response
@@ -123,7 +123,7 @@ class ClientAnswer:
             return  # in the tick that made this task the handler ended, and whatever it answered is on its way
         await self._open({})
         if not self._is_writing and not self._is_complete:
-            await self._write(self._codec.ping)
+            await self._write(self._voice.ping)
 
     def _look(self) -> None:
         """Ping if it was silent for long; the timer is moved only when it fires too early.
@@ -133,7 +133,7 @@ class ClientAnswer:
         """
         silent_s = self._loop.time() - self._wrote_at
         is_silent = silent_s >= self._silence_s
-        may_ping = self._exchange.is_stream and not self._exchange.is_queued
+        may_ping = self._exchange.is_stream and not self._exchange.is_queued and bool(self._voice.ping)
         if is_silent and may_ping and not self._has_unsent_bytes():
             self._supervisor.run_once("ping", self._ping())
         self._timer = self._loop.call_later(self._silence_s - (0 if is_silent else silent_s), self._look)

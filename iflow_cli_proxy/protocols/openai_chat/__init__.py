@@ -10,8 +10,18 @@ from iflow_cli_proxy.core.events import Reply
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import ChatRequest, Image, Text
+from iflow_cli_proxy.core.sse import EVENT_STREAM, Framer
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, ErrorReply, Inbound, Judge, PlacedImage, RouteSpec
+from iflow_cli_proxy.protocols.base import (
+    EncodeOptions,
+    Envelope,
+    ErrorReply,
+    Inbound,
+    Judge,
+    PlacedImage,
+    RouteSpec,
+    Voice,
+)
 from iflow_cli_proxy.protocols.openai_chat import errors, images, repair, reply, request, stream, tap
 from iflow_cli_proxy.protocols.openai_chat.wire import PROTOCOL
 
@@ -24,11 +34,18 @@ class OpenAiChat:
         RouteSpec(method="POST", path="/v1/chat/completions"),
         RouteSpec(method="POST", path="/chat/completions"),
     )
+    stream_type: Final = EVENT_STREAM
     ping: Final = b": ping\n\n"
     end_marker: Final = stream.END_MARKER
 
     def read_envelope(self, inbound: Inbound) -> Envelope:
         return request.read_envelope(inbound)
+
+    def voice(self, envelope: Envelope) -> Voice:
+        return self
+
+    def framer(self) -> Framer:
+        return Framer()
 
     def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
         return repair.repair(envelope)

@@ -145,3 +145,15 @@ async def test_only_answers_that_the_upstream_was_asked_for_are_missed() -> None
     await it.body(stream=True, n=2)
 
     assert it.exchanges[-1].error_kind == ""
+
+
+async def test_an_account_s_pace_counts_the_prompt_too_where_the_upstream_counted_nothing() -> None:
+    spent = {}
+    for name, text in (("short", "a"), ("long", "a" * 40_000)):
+        it = bench(FakeReply(EVENTS))
+        it.pool.replace([Account(id="0", provider="up", label="0", tpm=1_000_000)])
+        await it.body(stream=True, messages=[{"role": "user", "content": text}])
+        standing = it.pool.standings()[0]
+        spent[name] = standing._pace._window.second
+
+    assert spent["long"] - spent["short"] == pytest.approx(10_000, rel=0.01)

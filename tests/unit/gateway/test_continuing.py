@@ -14,6 +14,7 @@ from iflow_cli_proxy.gateway.continuing import GO_ON, ContinuedStream, Seam, ask
 from iflow_cli_proxy.gateway.pipe import SlowPipe
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, WholeAnswer
+from iflow_cli_proxy.gateway.verdict import Memory
 from iflow_cli_proxy.protocols.base import EncodeOptions
 from tests.support.exchanges import CODEC
 from tests.support.faults import piece
@@ -73,7 +74,9 @@ def stream(*datas: str, completion: int = 1) -> Callable[[Seam, Exchange], Answe
     """What a relay gives out for these events of an upstream."""
 
     def answer(seam: Seam, exchange: Exchange) -> Answer:
-        pipe = SlowPipe(CODEC.stream_decoder(CODEC.decode_error, frozenset()), seam.stream_encoder(OPTIONS))
+        error_of = Memory(CODEC.decode_error).error_of
+        decoder = CODEC.stream_decoder(CODEC.decode_error, frozenset())
+        pipe = SlowPipe(CODEC.framer(), decoder, seam.stream_encoder(OPTIONS), error_of)
         out = pipe.feed(b"".join(f"data: {data}\n\n".encode() for data in datas)) + pipe.end()
         if pipe.failure is not None:
             out += seam.stream_error(pipe.failure)

@@ -14,6 +14,7 @@ from iflow_cli_proxy.core.errors import (
     Malformed,
     Overloaded,
     RateLimited,
+    Revoked,
     TimedOut,
 )
 from iflow_cli_proxy.core.secret import Secret
@@ -369,3 +370,28 @@ async def test_reading_all_stops_at_the_limit_however_the_pieces_fall() -> None:
     with pytest.raises(Malformed):
         await read_all(FakeReply(b"ab", b"cde"), deadline, 4)
     deadline.close()
+
+
+@pytest.mark.parametrize(
+    ("stream", "merges_reasoning"),
+    [(True, False), (True, True), (False, False)],
+    ids=["passed through", "translated", "collected"],
+)
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 429, "message": "slower"}, RateLimited),
+        ({"code": 403, "message": "This model is forbidden for you."}, Revoked),
+    ],
+)
+async def test_f40_the_first_event_is_the_same_error_whatever_path_the_answer_takes(
+    stream: bool, merges_reasoning: bool, error: dict[str, Any], kind: type[GatewayError]
+) -> None:
+    reply = FakeReply(frames(jsonx.encode({"error": error}).decode()), headers={"retry-after": "120"})
+
+    with pytest.raises(kind) as caught:
+        await opened(reply=reply, stream=stream, merges_reasoning=merges_reasoning)
+
+    assert type(caught.value) is kind
+    if kind is RateLimited:
+        assert caught.value.retry_after_s == 120

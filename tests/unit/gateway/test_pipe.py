@@ -10,6 +10,7 @@ from iflow_cli_proxy.core.errors import CutOff, EmptyAnswer, GatewayError, Malfo
 from iflow_cli_proxy.core.events import Event, Failed, UsageReported
 from iflow_cli_proxy.core.sse import MAX_EVENT_BYTES
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
+from iflow_cli_proxy.gateway.verdict import Memory
 from iflow_cli_proxy.protocols.base import EncodeOptions
 from tests.support.exchanges import CODEC
 from tests.support.faults import GOOD_EVENTS, ROLE, STOP, piece
@@ -31,7 +32,12 @@ def fast(*, shows_usage: bool = True) -> FastPipe:
 
 def slow(*, shows_usage: bool = True) -> SlowPipe:
     options = EncodeOptions(id=OPTIONS.id, created=OPTIONS.created, model=OPTIONS.model, shows_usage=shows_usage)
-    return SlowPipe(CODEC.stream_decoder(CODEC.decode_error, FAILING_WORDS), CODEC.stream_encoder(options))
+    return SlowPipe(
+        CODEC.framer(),
+        CODEC.stream_decoder(CODEC.decode_error, FAILING_WORDS),
+        CODEC.stream_encoder(options),
+        Memory(CODEC.decode_error).error_of,
+    )
 
 
 BOTH = pytest.mark.parametrize("make", [fast, slow])

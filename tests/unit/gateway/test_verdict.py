@@ -9,12 +9,14 @@ from iflow_cli_proxy.core.errors import (
     Failing,
     GatewayError,
     Overloaded,
+    RateLimited,
     TlsFailed,
     UnknownModel,
     Unreachable,
 )
+from iflow_cli_proxy.core.events import failed
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.gateway.verdict import advise, find_error, hide_key
+from iflow_cli_proxy.gateway.verdict import Memory, advise, find_error, hide_key
 from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
 from tests.support.exchanges import provider
 
@@ -93,3 +95,14 @@ def test_other_errors_and_other_providers_keep_their_hints() -> None:
     advise(unreachable, provider())
 
     assert (overloaded.hint, unreachable.hint) == ("h", "h")
+
+
+def test_the_error_that_ended_a_stream_is_known_again_with_all_that_follows_from_it() -> None:
+    said = RateLimited("Slower.", retry_after_s=120.0)
+    memory = Memory(lambda body: said if body else None)
+    assert memory.judge({"error": {}}) is said
+
+    assert memory.error_of(failed(said)) is said
+    assert memory.judge(None) is None
+    assert type(memory.error_of(failed(said))) is RateLimited
+    assert memory.error_of(failed(said)).retry_after_s is None, "somebody else's words"
