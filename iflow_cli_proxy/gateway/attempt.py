@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.fitting import fitted, fitted_fields
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.opening import Begun, Opening
@@ -42,6 +44,8 @@ class Upstream:
     transport: Transport
     stream_limits: Limits = field(default_factory=Limits)
     json_limits: Limits = field(default_factory=Limits)
+    profile: Profile = field(default_factory=Profile)
+    """What it really supports."""
     needs_login: bool = False
     """There are accounts, but each of them waits for a person."""
     rests_until: float = 0.0
@@ -111,6 +115,8 @@ class Attempt:
         self._reply: UpstreamReply | None = None
         self._answered: Mapping[str, str] = {}
         """The headers of a reply that is not ours to close any more."""
+        self._names: Mapping[str, str] = {}
+        """The client's names of tools to those upstream, where they differ."""
         self._is_sent = False
         self._is_closed = False
         question.exchange.account, question.exchange.route = lease.account.label, str(route)
@@ -137,6 +143,7 @@ class Attempt:
             reply=reply,
             deadline=question.deadline,
             key=self.lease.account.api_key,
+            names=self._names,
             choices=self._codecs[provider.protocol].count_choices(request.body) if question.envelope.choices > 1 else 1,
         )
         found = await opening.read()
@@ -179,18 +186,31 @@ class Attempt:
         )
 
     def _call(self, provider: Provider) -> Call:
-        codec, envelope = self._question.codec, self._question.envelope
-        if provider.protocol == codec.name:
-            fields = envelope.fields
-        else:
-            fields = self._codecs[provider.protocol].encode_request(codec.decode_request(envelope))
+        envelope, profile = self._question.envelope, self._upstream.profile
+        is_same = provider.protocol == self._question.codec.name
+        fields = envelope.fields if is_same else self._translated(self._codecs[provider.protocol])
         return Call(
             account=self.lease.account,
             model=self.route.model,
-            fields=apply_rules(fields, self.route.model, self._rules.parameters),
+            fields=apply_rules(fitted_fields(fields, profile), self.route.model, self._rules.parameters),
             is_stream=envelope.is_stream,
             conversation=self._question.conversation,
+            wants_usage=profile.stream_usage is not False,
         )
+
+    def _translated(self, codec: Codec) -> Mapping[str, Any]:
+        """The request in the upstream's protocol, as this upstream takes it."""
+        envelope = self._question.envelope
+        request = self._question.codec.decode_request(envelope)
+        fit = fitted(request, self._upstream.profile)
+        self._names = fit.names
+        fields = codec.encode_request(fit.request)
+        notes = [*request.notes, *fit.notes]
+        if self._rules.repairs_messages:
+            envelope, repairs = codec.repair(msgspec.structs.replace(envelope, fields=fields, values=fields))
+            fields, notes = dict(envelope.fields), [*notes, *repairs]
+        self._question.exchange.notes = tuple(notes)
+        return fields
 
     def _options(self) -> EncodeOptions:
         return EncodeOptions(

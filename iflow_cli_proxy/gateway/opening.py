@@ -6,16 +6,20 @@ What fails here is raised, nothing has gone to the client, and another attempt m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
 
-from iflow_cli_proxy.core.assemble import Assembler, disassemble
+from iflow_cli_proxy.core.assemble import Assembler, assemble, disassemble
 from iflow_cli_proxy.core.errors import GatewayError, Malformed, WebPage
-from iflow_cli_proxy.core.events import Ended, Event
+from iflow_cli_proxy.core.events import Ended, Event, Reply
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.core.stage import Chain, run
+from iflow_cli_proxy.core.stage import Chain, Stage, run
+from iflow_cli_proxy.core.think_tags import ThinkTags
+from iflow_cli_proxy.core.tool_names import NamesRestored
+from iflow_cli_proxy.core.tool_use import ToolUseSaid
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
@@ -68,6 +72,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The account's own, which no error may repeat."""
     choices: int = 1
     """How many answers the upstream was asked for."""
+    names: Mapping[str, str] = {}
+    """The client's names of tools to those upstream, where they differ."""
 
     async def read(self) -> Found:
         """Raises GatewayError when the answer is a refusal, a failure in disguise, or none at all."""
@@ -92,6 +98,19 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def _is_fast(self) -> bool:
         return self.upstream_codec is self.codec is self.voice and not self.options.merges_reasoning
+
+    def _restoring(self) -> list[Stage[Event, Event]]:
+        """What makes events of this upstream those that the client's protocol speaks of."""
+        stages: list[Stage[Event, Event]] = []
+        if self.upstream_codec is not self.codec:
+            stages = [ThinkTags(), ToolUseSaid()]
+        return [*stages, NamesRestored(self.names)] if self.names else stages
+
+    def _restored(self, reply: Reply) -> Reply:
+        stages = self._restoring()
+        found = assemble(run(Chain(*stages), disassemble(reply))) if stages else reply
+        assert isinstance(found, Reply), "a reply has no failure in it"
+        return found
 
     # --- streams --------------------------------------------------------------------------------------------------
 
@@ -118,8 +137,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
         memory = Memory(self._judge)
         decoder = self.upstream_codec.stream_decoder(memory.judge, words, self.choices)
+        events = Chain(decoder, *self._restoring())
         encoder = self.voice.stream_encoder(self.options)
-        return SlowPipe(self.upstream_codec.framer(), decoder, encoder, memory.error_of, self.choices)
+        return SlowPipe(self.upstream_codec.framer(), events, encoder, memory.error_of, self.choices)
 
     # --- whole bodies ---------------------------------------------------------------------------------------------
 
@@ -129,12 +149,12 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         if self._is_fast:
             usage = self.codec.read_reply(body, self._judge, words)
             return Whole(body=body.removeprefix(_BOM), usage=usage)
-        reply = self.upstream_codec.decode_reply(body, self._judge, words)
+        reply = self._restored(self.upstream_codec.decode_reply(body, self._judge, words))
         return Whole(body=self.voice.encode_reply(reply, self.options), usage=reply.usage)
 
     def _replayed(self, body: bytes) -> Whole:
         """The upstream did not stream although it was asked: the same conversation as events."""
-        reply = self.upstream_codec.decode_reply(body, self._judge, self.provider.failing_stop_words)
+        reply = self._restored(self.upstream_codec.decode_reply(body, self._judge, self.provider.failing_stop_words))
         frames = run(self.voice.stream_encoder(self.options), disassemble(reply))
         return Whole(body=b"".join(frames), usage=reply.usage, is_stream=True)
 
@@ -142,7 +162,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         """The upstream streams although nobody asked: the same conversation, assembled while it comes."""
         memory = Memory(self._judge)
         decoder = self.upstream_codec.stream_decoder(memory.judge, self.provider.failing_stop_words, self.choices)
-        events = Chain(self.upstream_codec.framer(), decoder)
+        events = Chain(self.upstream_codec.framer(), decoder, *self._restoring())
         assembler = Assembler()
         size = 0
         is_over = False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
+from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 from iflow_cli_proxy.protocols.base import Voice
+from iflow_cli_proxy.routing.resolve import Route
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,16 +38,38 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     attempts: list[AttemptRecord] = msgspec.field(default_factory=list)
     account: str = ""
     route: str = ""
+    answered_by: Route | None = None
+    """Where the answer came from, once there is one."""
     usage: Usage | None = None
     status: int = 0
     error_kind: str = ""
+    usage_beside: Usage = Usage()
+    """Of what was asked for its sake but is no part of the answer: descriptions of images."""
+    requests_beside: int = 0
+    """How many requests that took."""
+    described: str = ""
+    """What became of its images, for the client; empty when nothing was described."""
+    repairs: int = 0
+    """How many changes its messages needed before anybody could take them."""
     first_byte_s: float | None = None
     waited_s: float = 0.0
     """Time spent waiting for upstreams; the rest of the time until the first byte is ours."""
+    bytes_in: int = 0
+    """Of its body, as far as it was read."""
     bytes_out: int = 0
+    notes: tuple[Note, ...] = ()
+    """What translation left out or said in another way, in the last attempt."""
     voice: Voice | None = None
     """What speaks to the client, once its request was understood."""
     is_queued: bool = False
     """It waits for an account: nothing of it is upstream, and the next word may be a refusal."""
+    is_asking: bool = False
+    """A model's answer to it is being waited for or read: the only silence in which a ping may open the stream."""
     is_committed: bool = False
     """Something was sent to the client (a head, a ping): from here no attempt may be repeated."""
+    at_end: list[Callable[[], None]] = msgspec.field(default_factory=list)
+    """Gives back what was held for the request; whoever made the exchange calls `end`, whatever became of it."""
+
+    def end(self) -> None:
+        while self.at_end:
+            self.at_end.pop()()

@@ -14,6 +14,7 @@ from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
+from iflow_cli_proxy.protocols.openai_chat.reasoning import thought_of
 from iflow_cli_proxy.protocols.openai_chat.stop import decode_stop, encode_stop
 from iflow_cli_proxy.protocols.openai_chat.usage import decode_usage, encode_usage
 from iflow_cli_proxy.protocols.openai_chat.wire import (
@@ -121,10 +122,9 @@ def unmodelled(choice: Mapping[str, Json], message: Mapping[str, Json]) -> dict[
 
 def _decode_parts(message: WireDelta) -> list[ReplyPart]:
     parts = []
-    reasoning = message.reasoning_content or message.reasoning
-    if reasoning or message.signature:
-        seals = {"signature": message.signature} if message.signature else {}
-        parts.append(ReplyPart(kind=PartKind.REASONING, text=reasoning or "", seals=seals))
+    thought = thought_of(message)
+    if thought.text or thought.seals:
+        parts.append(ReplyPart(kind=PartKind.REASONING, text=thought.text, seals=thought.seals))
     if message.content:
         parts.append(ReplyPart(kind=PartKind.TEXT, text=message.content))
     if message.refusal:

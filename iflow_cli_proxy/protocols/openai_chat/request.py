@@ -279,9 +279,17 @@ def _encode_message(message: Message) -> Iterator[dict[str, Json]]:
     rest = [part for part in message.parts if not isinstance(part, ToolResult)]
     extras = message.extras.get(PROTOCOL, {})
     for result in results:
-        yield {"role": "tool", "tool_call_id": result.call_id, "content": _encode_content(result.parts), **extras}
+        yield {"role": "tool", "tool_call_id": result.call_id, "content": _encode_result(result), **extras}
     if rest or not results:
         yield _encode_turn(message, rest) | dict(extras)
+
+
+def _encode_result(result: ToolResult) -> Json:
+    """That a call failed has no field of its own, so the text says it."""
+    first = result.parts[0] if result.parts else Text(text="")
+    if not result.is_error or not isinstance(first, Text) or first.text.lower().startswith("error"):
+        return _encode_content(result.parts)
+    return _encode_content((Text(text=f"Error: {first.text}"), *result.parts[1:]))
 
 
 def _encode_turn(message: Message, parts: Sequence[Part]) -> dict[str, Json]:

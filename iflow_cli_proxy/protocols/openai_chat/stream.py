@@ -31,6 +31,7 @@ from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.openai_chat.calls import Call, Calls
 from iflow_cli_proxy.protocols.openai_chat.errors import stream_error_object
+from iflow_cli_proxy.protocols.openai_chat.reasoning import thought_of
 from iflow_cli_proxy.protocols.openai_chat.reply import (
     arguments_of,
     decode_head,
@@ -165,13 +166,13 @@ class StreamDecoder:
             yield decode_stop(wire.finish_reason, index)
 
     def _read_delta(self, choice: _ChoiceState, index: int, delta: WireDelta) -> Iterator[Event]:
-        reasoning = delta.reasoning_content or delta.reasoning
-        if reasoning:
-            yield from self._text(choice, index, PartKind.REASONING, reasoning)
-        if delta.signature:
+        thought = thought_of(delta)
+        if thought.text:
+            yield from self._text(choice, index, PartKind.REASONING, thought.text)
+        for kind, value in thought.seals.items():
             yield from self._switch(choice, index, PartKind.REASONING)
             if choice.running:
-                yield Sealed(part=choice.running[1], kind="signature", value=delta.signature)
+                yield Sealed(part=choice.running[1], kind=kind, value=value)
         if delta.content:
             yield from self._text(choice, index, PartKind.TEXT, delta.content)
         if delta.refusal:

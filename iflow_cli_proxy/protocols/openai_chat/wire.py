@@ -211,6 +211,7 @@ class WireDelta(Struct):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
     refusal: str | None = None
     signature: str | None = None
     tool_calls: list[WireToolDelta] | None = None
@@ -253,7 +254,7 @@ class Probe(Struct):
 MODELLED_ANSWER: Final = frozenset({"id", "object", "model", "created", "choices", "usage", "error"})
 MODELLED_CHOICE: Final = frozenset({"index", "delta", "message", "finish_reason"})
 MODELLED_DELTA: Final = frozenset(
-    {"role", "content", "reasoning_content", "reasoning", "refusal", "signature", "tool_calls"}
+    {"role", "content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "signature", "tool_calls"}
 )
 
 decode_answer: Final = jsonx.typed(WireAnswer)

@@ -49,7 +49,7 @@ def test_only_failures_without_any_answer_are_ambiguous() -> None:
     """R1, class C: what came back from the upstream as a refusal did no work."""
     ambiguous = {cls.__name__ for cls in EVERY if cls.is_ambiguous and cls.__module__ == GatewayError.__module__}
 
-    assert ambiguous == {"ConnectionLost", "Failing", "EmptyAnswer"}
+    assert ambiguous == {"ConnectionLost", "Failing", "EmptyAnswer", "WebPage"}
     assert not Overloaded.is_ambiguous
 
 

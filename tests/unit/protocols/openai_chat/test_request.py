@@ -532,3 +532,13 @@ def test_parts_seals_and_extras_of_another_protocol_stay_there() -> None:
             }
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "written"), [("No such file.", "Error: No such file."), ("Error: no", "Error: no"), ("", "Error: ")]
+)
+def test_that_a_call_failed_is_told_in_its_result(said: str, written: str) -> None:
+    result = ToolResult(call_id="c", parts=(Text(text=said),), is_error=True)
+    request = ChatRequest(model="m", messages=(Message(role=Role.TOOL, parts=(result,)),))
+
+    assert encode_request(request)["messages"][0]["content"] == written
