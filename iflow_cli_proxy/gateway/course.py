@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -18,24 +19,26 @@ from iflow_cli_proxy.core.errors import (
     ContextOverflow,
     CredentialError,
     GatewayError,
-    LoginRequired,
-    NoAccountAvailable,
+    QuotaExhausted,
+    RateLimited,
     Revoked,
 )
 from iflow_cli_proxy.gateway.attempt import CANCELLED, OUR_BUG, AnswerRules, Attempt, Question, Upstream
+from iflow_cli_proxy.gateway.entry import known_as, refuse_without_sign_in
 from iflow_cli_proxy.gateway.relay import Answer
 from iflow_cli_proxy.gateway.renewal import Renewal
 from iflow_cli_proxy.gateway.retry import Next, RetryBudget, RetryRules, Tries, next_try, routes_after
 from iflow_cli_proxy.gateway.rewording import shortened
-from iflow_cli_proxy.gateway.turnstile import Turnstile
+from iflow_cli_proxy.gateway.turnstile import LONGEST_SLEEP_S, Turnstile
 from iflow_cli_proxy.gateway.verdict import advise
 from iflow_cli_proxy.gateway.vision import VisionBridge, sees_nothing
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.outcome import UNSENT
-from iflow_cli_proxy.pool.pool import Lease
+from iflow_cli_proxy.pool.pool import Lease, Prospect
+from iflow_cli_proxy.pool.rest import LONGEST_SPREAD_S
 from iflow_cli_proxy.pool.wish import Wish
-from iflow_cli_proxy.protocols.base import Codec
-from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.protocols.base import Codec, Envelope
+from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
 _LONGEST_RENEWAL_S: Final = 20.0
@@ -81,17 +84,19 @@ class Course:
             try:
                 return await self._attempt(self._left[0])
             except GatewayError as error:
-                if await self._has_newer(error) or self._may_shorten(error):
+                was_sent = self._tries.attempts > sent
+                if (was_sent and await self._has_newer(error)) or self._may_shorten(error):
                     continue
                 onward = routes_after(error, self._left, self._means.table)
-                step = self._next(error, has_other_route=bool(onward), was_sent=self._tries.attempts > sent)
+                step = self._next(error, has_other_route=bool(onward), was_sent=was_sent)
                 if step is None:
-                    told = self._tries.to_tell(self._left[0], error)
+                    now = self._means.turnstile.now()
+                    told = self._tries.to_tell(self._left[0], error, was_sent=was_sent, now=now)
                     if told is error:
                         raise
                     raise told from error
                 if step.changes_route:
-                    self._tries.leave_route(self._left[0], error)
+                    self._tries.leave_route(self._left[0], error, was_sent=was_sent)
                     self._tries.renewed_now = ""
                     self._left = onward
             if step.pause_s:
@@ -135,6 +140,7 @@ class Course:
             tries.failures.pop(lease.account.id, None)
             tries.failures[lease.account.id] = error
             attempt.close(error)
+            self._note_rest(lease, error)
             raise
         except asyncio.CancelledError:
             attempt.close(CANCELLED)
@@ -150,35 +156,34 @@ class Course:
         if means.bridge is not None and sees_nothing(catalog, route.model):
             bridged = await means.bridge.bridged(question.codec, question.envelope)
             question = msgspec.structs.replace(question, envelope=bridged.envelope)
-        if not means.answer.keeps_rounds:
-            return question
-        model, _ = catalog.split(route.model)
-        found = shortened(
-            question.envelope,
-            question.codec,
-            window_tokens=model.context_tokens if model else 0,
-            output_tokens=model.output_tokens if model else 0,
-            keep_rounds=means.answer.keeps_rounds,
-            has_overflowed=self._has_overflowed,
-        )
+        found = self._shortened(question, catalog.split(route.model)[0]) if means.answer.keeps_rounds else None
         if found is None:
             return question
         return msgspec.structs.replace(question, envelope=found[0], shortening=found[1])
 
+    def _shortened(self, question: Question, model: Model | None = None) -> tuple[Envelope, str] | None:
+        return shortened(
+            question.envelope,
+            question.codec,
+            window_tokens=model.context_tokens if model else 0,
+            output_tokens=model.output_tokens if model else 0,
+            keep_rounds=self._means.answer.keeps_rounds,
+            has_overflowed=self._has_overflowed,
+        )
+
     async def _lease(self, route: Route, upstream: Upstream) -> Lease:
-        _refuse_without_sign_in(route, upstream, self._means.clock.monotonic())
+        refuse_without_sign_in(route, upstream, self._means.clock.monotonic())
         question, tries, turnstile = self._question, self._tries, self._means.turnstile
-        wish = self._wish(route)
-        question.exchange.is_queued = True
+        began_at = turnstile.now()
         try:
             lease = await turnstile.enter(
-                wish,
+                self._wish(route),
                 client=question.exchange.client,
-                patience_s=question.deadline.remaining_s(),
-                passes_trials_by=len(self._left) > 1,
+                patience_s=max(0.0, min(question.deadline.remaining_s(), turnstile.timeout_s - tries.queued_s)),
+                has_elsewhere=len(self._left) > 1,
             )
         finally:
-            question.exchange.is_queued = False
+            tries.queued_s += turnstile.now() - began_at
         tries.renewed_now = ""
         if lease.account.fresh_until > self._means.clock.monotonic():
             return lease
@@ -186,10 +191,12 @@ class Course:
 
     def _wish(self, route: Route) -> Wish:
         question, tries = self._question, self._tries
+        model, is_listed = known_as(route.model, self._means.upstreams[route.provider].provider.catalog)
         return Wish(
             provider=route.provider,
-            model=route.model,
-            tried=tries.tried if self._has_other(route) else tries.out,  # nobody else left: the same may try again
+            model=model,
+            is_listed=is_listed,
+            tried=tries.out if tries.repeats or not tries.failures else tries.tried,
             wanted=tries.renewed_now,
             session=question.session,
             allowed=question.allowed,
@@ -197,8 +204,16 @@ class Course:
             tokens=question.tokens,
         )
 
-    def _has_other(self, route: Route) -> bool:
-        return self._means.turnstile.pool.others(route.provider, self._tries.tried) > 0
+    def _note_rest(self, lease: Lease, error: GatewayError) -> None:
+        """The client is told how long the account rests, which may be less or more than its upstream asked for."""
+        turnstile = self._means.turnstile
+        now = turnstile.now()
+        until = turnstile.pool.asked_to_rest_until(lease, now)
+        said_s = error.retry_after_s
+        if until is None or (said_s is None and not isinstance(error, RateLimited | QuotaExhausted)):
+            return
+        if said_s is None or not now - 1.0 <= until - said_s <= now + LONGEST_SPREAD_S:
+            self._tries.rests.append((error, until))
 
     async def _with_newer(self, lease: Lease) -> Lease:
         """The same lease with a bearer that does not end in the next moments, or as it is when there is none."""
@@ -219,23 +234,23 @@ class Course:
             return False
         if routes_after(error, self._left, self._means.table) or self._question.exchange.is_committed:
             return False
+        if self._tries.attempts >= self._means.retry.max_attempts:
+            return False
         self._has_overflowed = True
         self._tries.failures.clear()
-        return self._tries.attempts < self._means.retry.max_attempts
+        return self._shortened(self._question) is not None  # else the same prompt would be sent twice
 
     def _next(self, error: GatewayError, *, has_other_route: bool, was_sent: bool) -> Next | None:
         """The next attempt, None when `error` was the last word."""
         question, tries, means = self._question, self._tries, self._means
-        has_other_account = self._has_other(self._left[0])
-        step = next_try(
-            error,
-            tries,
-            means.retry,
-            # Where nobody was asked every account of this route has been considered.
-            has_other_account=was_sent and has_other_account,
-            has_other_route=has_other_route,
-            chance=means.chance(),
-        )
+        # Where nobody was asked every account of this route has been considered.
+        others = self._others() if was_sent else "never"
+        judge = partial(
+            next_try, error, tries, means.retry, has_other_route=has_other_route, chance=means.chance()
+        )  # fmt: skip
+        step, repeats = judge(has_other_account=others == "soon"), others != "soon"
+        if step is None and others == "later":
+            step, repeats = judge(has_other_account=True), False
         if step is not None and not was_sent and not step.changes_route:
             return None  # nothing has changed: the same would be met for ever
         if step is None or question.exchange.is_committed or step.pause_s >= question.deadline.remaining_s():
@@ -246,8 +261,15 @@ class Course:
             return None
         tries.account_is_out = False
         tries.ambiguous += error.is_ambiguous
-        tries.on_same += not step.changes_route and not has_other_account
+        tries.repeats = repeats and not step.changes_route
+        tries.on_same += tries.repeats
         return step
+
+    def _others(self) -> Prospect:
+        """Of accounts of this route that were not tried yet."""
+        turnstile = self._means.turnstile
+        wish = msgspec.structs.replace(self._wish(self._left[0]), tried=self._tries.tried)
+        return turnstile.pool.prospect(wish, turnstile.now(), LONGEST_SLEEP_S)
 
     async def _has_newer(self, error: GatewayError) -> bool:
         """Whether a refused bearer was renewed, so that the same account is tried again at once (F37).
@@ -278,16 +300,3 @@ class Course:
         """Raises TimeoutError when it takes longer than a request waits."""
         async with asyncio.timeout(min(_LONGEST_RENEWAL_S, max(0.0, self._question.deadline.remaining_s()))):
             return await self._means.renewal.renew(account)
-
-
-def _refuse_without_sign_in(route: Route, upstream: Upstream, now: float) -> None:
-    """Raises what is to be said where no account of a provider can be used at all."""
-    if upstream.needs_login:
-        raise LoginRequired(
-            f"Every account of `{route.provider}` needs a new sign-in.", hint=f"iflow2api login {route.provider}"
-        )
-    if upstream.rests_until > now:
-        raise NoAccountAvailable(
-            f"The sign-in of `{route.provider}` cannot be refreshed just now; it is tried again soon.",
-            retry_after_s=upstream.rests_until - now,
-        )

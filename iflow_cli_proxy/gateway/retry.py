@@ -1,6 +1,7 @@
-"""When a second attempt is allowed and on which route, and what is told when none helped (RELIABILITY R1).
+"""When a second attempt is allowed and on which route, and what has been tried so far (RELIABILITY R1).
 
-Pure: instants and chance are handed in. Refuses to know how an attempt is made.
+Pure: instants and chance are handed in. Refuses to know how an attempt is made, and what is told when none helped
+(`telling.py`).
 """
 
 from __future__ import annotations
@@ -12,25 +13,20 @@ from typing import Final
 import msgspec
 
 from iflow_cli_proxy.core.errors import (
-    Blame,
     Blocked,
     Busy,
-    CapacityError,
     ConnectTimedOut,
     CredentialError,
     Expired,
     GatewayError,
     LoginRequired,
     NoAccountAvailable,
-    Overloaded,
     QuotaExhausted,
-    RateLimited,
-    Rejected,
     Retry,
     TlsFailed,
-    UnknownModel,
     Unreachable,
 )
+from iflow_cli_proxy.gateway.telling import is_unknown, most_useful
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, larger_context
 
@@ -46,7 +42,6 @@ _NO_ROOM: Final = (NoAccountAvailable, Busy)
 _HOSTS_OWN: Final = (Unreachable, TlsFailed)
 _ACCOUNTS_OWN: Final = (Expired, LoginRequired, Blocked)
 """They say the same of every model."""
-_NOT_FOUND: Final = 404
 _SAME_MEANING: Final = {408: 503, 425: 503, 529: 503, 402: 429}
 """Statuses that the setting means although it does not name them."""
 
@@ -87,8 +82,16 @@ class Tries:
     """What was said on the routes that were left, in order."""
     of_fallbacks: list[GatewayError] = field(default_factory=list)
     """Those of `earlier` that came from fallbacks."""
+    outranked: list[GatewayError] = field(default_factory=list)
+    """Refusals of the queue beside what an account of the same route said that might have been asked again."""
+    rests: list[tuple[GatewayError, float]] = field(default_factory=list)
+    """What was said by accounts that rest for it, with the monotonic second at which they are back."""
     out: set[str] = field(default_factory=set)
     """Ids of accounts that are of no use on any route."""
+    repeats: bool = False
+    """An account that failed on this route may be asked again: no other is at hand."""
+    queued_s: float = 0.0
+    """How long the request has waited for accounts."""
 
     @property
     def tried(self) -> frozenset[str]:
@@ -99,20 +102,26 @@ class Tries:
         """
         return frozenset(self.failures) | self.out
 
-    def leave_route(self, route: Route, error: GatewayError) -> None:
-        """Go on from `route`, where `error` was met last; on the next one accounts are tried afresh."""
-        self._keep(route, error)
+    def leave_route(self, route: Route, error: GatewayError, *, was_sent: bool = True) -> None:
+        """Go on from `route`, where `error` was met last, by an upstream if it `was_sent`; on the next one accounts are
+        tried afresh."""
+        self._keep(route, error, was_sent=was_sent)
         self.out.update(id for id, said in self.failures.items() if isinstance(said, _ACCOUNTS_OWN))
         self.failures.clear()
         self.on_same = 0
+        self.repeats = False
 
-    def to_tell(self, route: Route, error: GatewayError) -> GatewayError:
-        """The most useful of all that was said, `error` on `route` being the last."""
-        self._keep(route, error)
-        return most_useful(self.earlier, of_fallbacks=self.of_fallbacks)
+    def to_tell(self, route: Route, error: GatewayError, *, was_sent: bool = True, now: float = 0.0) -> GatewayError:
+        """The most useful of all that was said, `error` on `route` being the last, with rests as they are."""
+        self._keep(route, error, was_sent=was_sent)
+        for said, until in self.rests:
+            said.retry_after_s = max(0.0, until - now)
+        return most_useful(self.earlier, of_fallbacks=self.of_fallbacks, outranked=self.outranked)
 
-    def _keep(self, route: Route, error: GatewayError) -> None:
+    def _keep(self, route: Route, error: GatewayError, *, was_sent: bool) -> None:
         said = [*self.failures.values()]
+        if not was_sent and any(not isinstance(each, _NEEDS_OTHER_ACCOUNT) for each in said):
+            self.outranked.append(error)
         if not any(error is each for each in said):
             said.append(error)
         self.earlier += said
@@ -208,7 +217,7 @@ def _leaves_route(error: GatewayError, tries: Tries, rules: RetryRules, *, has_o
 
 def _is_refusal_of_route(error: GatewayError) -> bool:
     """Every account of the route would meet the same, and nobody did any work."""
-    return _is_unknown(error) or error.retry is Retry.OTHER_ROUTE or isinstance(error, _NO_ROOM)
+    return is_unknown(error) or error.retry is Retry.OTHER_ROUTE or isinstance(error, _NO_ROOM)
 
 
 def _is_worth_it(error: GatewayError, rules: RetryRules) -> bool:
@@ -216,35 +225,6 @@ def _is_worth_it(error: GatewayError, rules: RetryRules) -> bool:
     if error.status is None or isinstance(error, CredentialError):
         return True
     return _SAME_MEANING.get(error.status, error.status) in rules.statuses
-
-
-def most_useful(failures: Collection[GatewayError], *, of_fallbacks: Collection[GatewayError] = ()) -> GatewayError:
-    """The one to tell of several: what the client can mend, then when to come back, then what an upstream said last.
-
-    `failures` are in the order they happened, one for each account and route; the wait is that of the account free
-    soonest. What one of `of_fallbacks` has against the request is told last: the client did not ask for that model.
-    """
-    strangers = {id(error) for error in of_fallbacks}
-    best = max(reversed(list(failures)), key=lambda error: _usefulness(error, is_asked=id(error) not in strangers))
-    waits = [each.retry_after_s for each in failures if each.retry_after_s is not None]
-    if best.retry_after_s is not None:
-        best.retry_after_s = min(waits)
-    return best
-
-
-def _usefulness(error: GatewayError, *, is_asked: bool) -> int:
-    if error.blame is Blame.CLIENT:
-        return 5 if is_asked and not _is_unknown(error) else 0
-    if isinstance(error, RateLimited | QuotaExhausted | Overloaded):
-        return 4
-    if isinstance(error, CredentialError):
-        return 2
-    return 1 if isinstance(error, CapacityError) else 3
-
-
-def _is_unknown(error: GatewayError) -> bool:
-    """A model that is not there although it is routed to is no fault of the client while anything else is wrong."""
-    return isinstance(error, UnknownModel) or (isinstance(error, Rejected) and error.status == _NOT_FOUND)
 
 
 class RetryBudget:

@@ -44,7 +44,8 @@ class Refusal:
 class Admission:
     """One request let in; ends once, by `settle` or `release`, and further ends do nothing."""
 
-    name: str
+    counts: _Counts
+    """What it is counted in, also when its key is forgotten meanwhile."""
     tokens: int
     """As estimated; they count against windows and budgets while the request runs."""
     is_running: bool
@@ -85,13 +86,26 @@ class Allowances:
         counts.open += 1
         counts.running += is_running
         counts.reserved += max(0, tokens)
-        return Admission(name=key.name, tokens=max(0, tokens), is_running=is_running, admitted_at=now)
+        return Admission(counts=counts, tokens=max(0, tokens), is_running=is_running, admitted_at=now)
 
-    def settle(self, admission: Admission, now: float, wall: float, tokens: int, cost: float = 0.0) -> None:
-        """The request has ended: its place is free, and what it really used counts instead of the estimate."""
+    def settle(
+        self,
+        admission: Admission,
+        now: float,
+        wall: float,
+        tokens: int,
+        cost: float = 0.0,
+        *,
+        further_requests: int = 0,
+    ) -> None:
+        """The request has ended: its place is free, and what it really used counts instead of the estimate.
+
+        `further_requests` were made for its sake.
+        """
         counts = self._end(admission)
         if counts is not None:
             tokens, cost = max(0, tokens), max(0.0, cost)
+            counts.requests.add(now, further_requests)
             counts.tokens.add(now, tokens)
             for period in (counts.day, counts.month):
                 period.spend(wall, tokens, cost)
@@ -118,6 +132,10 @@ class Allowances:
         counts = self._counts.get(name)
         return counts.running if counts is not None else 0
 
+    def forget(self, name: str) -> None:
+        """Whoever has that name from now on begins with nothing used."""
+        self._counts.pop(name, None)
+
     def forget_others(self, names: Collection[str], now: float, wall: float) -> None:
         """Drop what is counted for keys that are gone, once it could change nothing if they came back."""
         for name in [name for name in self._counts if name not in names]:
@@ -134,7 +152,7 @@ class Allowances:
         if not admission.is_open:
             return None
         admission.is_open = False
-        counts = self._counts[admission.name]  # not forgotten while somebody is admitted
+        counts = admission.counts
         counts.running -= admission.is_running
         counts.reserved -= admission.tokens
         counts.open -= 1
@@ -184,7 +202,11 @@ class _Window:
 
 
 class _Period:
-    """What was spent in one day or month; a clock that is set back wins nothing."""
+    """What was spent in one day or month; a clock that is set back wins nothing.
+
+    One that was set back by a day or month keeps counting in the one it was in, for it may come forward again. One that
+    is further back was wrong before, and counts on from where it is now.
+    """
 
     __slots__ = ("_is_month", "_number", "cost", "tokens")
 
@@ -214,7 +236,8 @@ class _Period:
         number = self._number_of(wall)
         if number > self._number:
             self.tokens, self.cost = 0, 0.0
-        self._number = number
+        if number != self._number - 1:
+            self._number = number
 
     def _number_of(self, wall: float) -> int:
         if not self._is_month:

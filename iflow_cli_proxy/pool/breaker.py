@@ -42,6 +42,14 @@ def family_of(model: str) -> str:
     return found[0] if found else name
 
 
+def too_many(in_a_row: int, running: int) -> int:
+    """How many failures in a row mean trouble while `running` other requests are under way.
+
+    Of many requests at one time a few fail after each other by chance: each doubling of them asks for one more.
+    """
+    return in_a_row + running.bit_length()
+
+
 class Breaker:
     """Closed, or open until a moment after which one trial at a time may pass."""
 
@@ -83,11 +91,19 @@ class Breaker:
             if self._good >= rules.good_trials:
                 self.close(rules)
 
-    def went_wrong(self, ticket: int, now: float, rules: BreakerRules, chance: Callable[[], float]) -> None:
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """By how much it would be missed: an open one until it lets the next trial through."""
+        return not self.is_closed, self.until
+
+    def went_wrong(
+        self, ticket: int, now: float, rules: BreakerRules, chance: Callable[[], float], running: int = 0
+    ) -> None:
+        """A fault while `running` others are under way."""
         if self.is_closed:
             self._in_a_row += 1
             self._window.add(now, 1.0, 1.0)
-            if self._in_a_row >= rules.in_a_row or self._has_too_many(now, rules):
+            if self._in_a_row >= too_many(rules.in_a_row, running) or self._has_too_many(now, rules, running):
                 self._open(now, rules, chance())
         elif self.trial == ticket:
             self.trial = 0
@@ -99,9 +115,12 @@ class Breaker:
         if self.trial == ticket:
             self.trial = 0
 
-    def _has_too_many(self, now: float, rules: BreakerRules) -> bool:
+    def _has_too_many(self, now: float, rules: BreakerRules, running: int) -> bool:
+        """A share of few is chance; what few are grows with what runs."""
         self._window.forget(now)
-        return self._window.first >= rules.least and self._window.second > rules.share * self._window.first
+        return (
+            self._window.first >= rules.least + 2 * running and self._window.second > rules.share * self._window.first
+        )
 
     def _open(self, now: float, rules: BreakerRules, chance: float) -> None:
         open_s = min(rules.first_s * 2.0 ** min(self._opened, 60), rules.longest_s)

@@ -79,7 +79,7 @@ EFFECTS: Final[Mapping[type[GatewayError], Effect]] = {
 }
 """The entry of the nearest class above an error holds."""
 
-_OWN_LIMITS: Final = frozenset({"", "connect", "first_byte", "idle", "content", "total"})
+_OWN_LIMITS: Final = frozenset({"", "connect", "first_byte", "idle", "content", "total", "json_total"})
 
 
 def effect_of(error: GatewayError | None) -> Effect:

@@ -41,6 +41,11 @@ class Pace:
         self._rpm, self._tpm = float(rpm or inf), float(tpm or inf)
         self.is_limited = bool(rpm or tpm)
 
+    @property
+    def matters_until(self) -> float:
+        """When it lets everything through that it would let through had nothing been learned or used."""
+        return max(self._closed_until, self._window.newest_at + MINUTE_S) if self.is_limited else -inf
+
     def limits(self, now: float) -> tuple[int, int]:
         """Requests and tokens a minute, as far as anybody knows; 0 for no limit."""
         rpm = self._rpm if self._guess == inf else self._guessed(now)

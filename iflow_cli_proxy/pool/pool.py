@@ -2,58 +2,32 @@
 
 Pure bookkeeping: it never waits and reads no clock; instants are monotonic seconds handed in as `now`. Waiting for room
 is `gateway/turnstile.py`. Knows the order of decisions; how one of several free accounts is picked is `selection.py`,
-what an error means `outcome.py`, what keeps an account out `standing.py`.
+what comes of a lease `aftermath.py`, what keeps an account out `standing.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from math import inf
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-import msgspec
-
-from iflow_cli_proxy.core.errors import Blame, GatewayError
+from iflow_cli_proxy.pool import aftermath
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.breaker import Breaker
-from iflow_cli_proxy.pool.outcome import Outcome, effect_of
+from iflow_cli_proxy.pool.lease import Closed, Lease
+from iflow_cli_proxy.pool.outcome import Outcome
 from iflow_cli_proxy.pool.rest import Rest, RestReason
 from iflow_cli_proxy.pool.rules import PoolRules
 from iflow_cli_proxy.pool.selection import Selector
 from iflow_cli_proxy.pool.standing import Hindrance, Reason, Standing, host_of
 from iflow_cli_proxy.pool.wish import Wish
 
+__all__ = ["AccountPool", "Closed", "Lease", "Prospect"]
+
 _UNTIL_A_LEASE_IS_BACK: Final[tuple[Reason, ...]] = ("busy", "trial")
 
-
-class Lease(msgspec.Struct, frozen=True, eq=False):
-    """The right to use an account for one attempt; give it back exactly once."""
-
-    account: Account
-    standing: Standing
-    model: str = ""
-    is_trial: bool = False
-    """It decides whether others may follow."""
-    ticket: int = 0
-    """No two leases of a pool have the same."""
-    taken_at: float = 0.0
-    tokens: int = 0
-    """As estimated when it was taken."""
-
-
-class Closed(msgspec.Struct, frozen=True):
-    """No account can be leased now."""
-
-    until: float
-    """The earliest moment at which asking again may help; `inf` when only a lease that comes back can tell, or nobody.
-
-    With `busy` and `trial` it is worth asking earlier, whenever a lease has come back.
-    """
-    reason: Reason
-    detail: str = ""
-    """For people; of the account that is free soonest."""
-    rest: RestReason | None = None
-    """Why that one rests, where it does."""
+Prospect: TypeAlias = Literal["soon", "later", "never"]
+"""Whether an account can be had: now or in a moment, some time, or not as far as anybody can wait."""
 
 
 class AccountPool:
@@ -146,23 +120,39 @@ class AccountPool:
             if one.id not in wish.tried and (allowed is None or one.id in allowed)
         )
 
+    def prospect(self, wish: Wish, now: float, soon_s: float) -> Prospect:
+        """Of accounts that `wish` allows and has not tried: `soon` is within `soon_s`, `later` when a lease is back."""
+        best: Prospect = "never"
+        for one in self._of.get(wish.provider, ()):
+            if one.id in wish.tried or not (wish.allowed is None or one.id in wish.allowed):
+                continue
+            hindrance = one.hindrance(wish, now)
+            if hindrance is None or hindrance.until <= now + soon_s:
+                return "soon"
+            if hindrance.reason in _UNTIL_A_LEASE_IS_BACK:
+                best = "later"
+        return best
+
     def vouch(self, lease: Lease, now: float) -> None:
         """Content has come: if the lease was a trial it has gone well, although the answer is not at its end yet."""
         if lease.is_trial:
-            self._pass_gates(lease, now)
+            aftermath.pass_gates(lease, now, self.rules)
 
     def give_back(self, lease: Lease, outcome: Outcome, now: float) -> None:
         standing, error = lease.standing, outcome.error
         standing.in_flight -= 1
-        self._settle(lease, outcome)
+        aftermath.settle(lease, outcome)
         if outcome.headers:
-            self._learn(lease, outcome, now)
+            aftermath.learn(lease, outcome, now)
         if error is not None:
-            self._went_wrong(lease, error, now)
+            aftermath.went_wrong(lease, error, now, self.rules, self._chance, self._running_on(lease.host))
         elif outcome.is_success:
-            self._went_well(lease, now)
+            aftermath.went_well(lease, now, self.rules)
         if lease.is_trial:
-            standing.release(lease.ticket, lease.model)
+            aftermath.release(lease)
+
+    def _running_on(self, host: Breaker) -> int:
+        return sum(one.in_flight for one in self._standings.values() if one.host is host)
 
     def _best(self, free: Sequence[Standing], everyone: Sequence[Standing], wish: Wish, now: float) -> Standing:
         if wish.wanted:
@@ -185,77 +175,21 @@ class AccountPool:
             lendable = [one for one, hindrance in found if hindrance is None and one.id not in wish.tried]
             if lendable:
                 return self._lend(min(lendable, key=lambda one: one.failed_at(wish.model)), wish, now)
-        left = [hindrance for one, hindrance in found if hindrance is not None and one.id not in wish.tried]
+        left = [(one, hindrance) for one, hindrance in found if hindrance is not None and one.id not in wish.tried]
         if not left:
             return Closed(inf, "tried", "every account has been tried")
-        return _closed(left)
+        return _closed(left, wish.model)
 
     def _lend(self, standing: Standing, wish: Wish, now: float) -> Lease:
         self._tickets = standing.turn = ticket = self._tickets + 1
         standing.in_flight += 1
         standing.requests += 1
-        standing.use(wish.model, now, wish.tokens)
+        standing.use(wish.model, now, wish.tokens, is_listed=wish.is_listed)
         is_trial = False
         if standing.is_troubled or not standing.host.is_closed:
             for gate in standing.gates(wish.model):
                 gate.trial, is_trial = ticket, True
-        return Lease(standing.account, standing, wish.model, is_trial, ticket, now, wish.tokens)
-
-    # --- what comes of them ---------------------------------------------------------------------------------------
-
-    def _settle(self, lease: Lease, outcome: Outcome) -> None:
-        if outcome.is_unsent:
-            lease.standing.correct(lease.model, lease.taken_at, -1, -lease.tokens)
-        elif outcome.tokens and outcome.tokens != lease.tokens:
-            lease.standing.correct(lease.model, lease.taken_at, 0, outcome.tokens - lease.tokens)
-
-    def _learn(self, lease: Lease, outcome: Outcome, now: float) -> None:
-        """The settings' own limits hold whatever an upstream says."""
-        account, standing = lease.account, lease.standing
-        units = [unit for unit, limit in (("requests", account.rpm), ("tokens", account.tpm)) if not limit]
-        standing.way(lease.model).pace.learn(outcome.headers, now, units)  # type: ignore[arg-type]
-        standing.note_state()
-
-    def _went_well(self, lease: Lease, now: float) -> None:
-        standing = lease.standing
-        standing.failures_in_a_row, standing.last_error = 0, ""
-        standing.breaker(lease.model, self.rules).went_well(lease.ticket, now, self.rules.breaker)
-        standing.host.went_well(lease.ticket, now, self.rules.breaker)
-        standing.way(lease.model).went_well(lease.ticket, now)
-        if standing.is_troubled:
-            self._pass_gates(lease, now)
-
-    def _pass_gates(self, lease: Lease, now: float) -> None:
-        """A good answer, for what was in its way."""
-        standing = lease.standing
-        for gate in tuple(standing.gates(lease.model)):
-            if isinstance(gate, Breaker):
-                gate.went_well(lease.ticket, now, self.rules.breaker)
-            else:
-                gate.went_well(lease.ticket, now)
-        standing.note_state()
-
-    def _went_wrong(self, lease: Lease, error: GatewayError, now: float) -> None:
-        standing, effect = lease.standing, effect_of(error)
-        if error.blame in (Blame.ACCOUNT, Blame.UPSTREAM):
-            standing.failures_in_a_row += 1
-            standing.last_error = error.kind
-        is_fault = effect.is_fault
-        if effect.host == "fails":
-            is_fault = standing.note_lost(now)
-            standing.host.went_wrong(lease.ticket, now, self.rules.breaker, self._chance)
-        elif effect.host == "lives":
-            standing.host.went_well(lease.ticket, now, self.rules.breaker)
-        if is_fault:
-            standing.breaker(lease.model, self.rules).went_wrong(lease.ticket, now, self.rules.breaker, self._chance)
-            standing.way(lease.model).went_wrong(lease.ticket, now, standing.id, self.rules, self._chance())
-        if effect.rest is not None and not (effect.needs_hint and error.retry_after_s is None):
-            way = standing.way("" if effect.is_whole_account else lease.model)
-            if effect.rest is RestReason.RATE and error.retry_after_s is None:
-                way.pace.was_refused(now)
-            way.was_told_to_rest(effect.rest, error, now, standing.id, self.rules, self._chance())
-        if is_fault or effect.rest is not None:
-            standing.note_state()
+        return Lease(standing.account, standing, standing.host, wish.model, is_trial, ticket, now, wish.tokens)
 
     # --- rests, seen and changed from outside ---------------------------------------------------------------------
 
@@ -276,6 +210,12 @@ class AccountPool:
             if way.rest is not None and way.rest.until > now
         )
 
+    def asked_to_rest_until(self, lease: Lease, now: float) -> float | None:
+        """When an account is back that its upstream asked to rest; None when it did not, whatever else keeps it out."""
+        ways = (way for way in lease.standing.ways() if way.model in ("", lease.model))
+        rests = [way.rest for way in ways if way.rest is not None and way.rest.reason is not RestReason.FAILING]
+        return max((rest.until for rest in rests if rest.until > now), default=None)
+
     def put_to_rest(self, account_id: str, rest: Rest) -> None:
         """What a restart remembers; nothing happens when the account is not here."""
         standing = self._standings.get(account_id)
@@ -284,8 +224,10 @@ class AccountPool:
             standing.note_state()
 
 
-def _closed(left: Sequence[Hindrance]) -> Closed:
-    soonest = min(left, key=lambda each: each.until)
-    reasons = {each.reason for each in left}
+def _closed(left: Sequence[tuple[Standing, Hindrance]], model: str) -> Closed:
+    one, soonest = min(left, key=lambda each: each[1].until)
+    reasons = {hindrance.reason for _, hindrance in left}
     reason = next((each for each in _UNTIL_A_LEASE_IS_BACK if each in reasons), soonest.reason)
-    return Closed(soonest.until, reason, soonest.detail, soonest.rest)
+    is_well = next(one.gates(model), None) is None
+    paced = one.account if soonest.reason == "paced" and is_well else None
+    return Closed(soonest.until, reason, soonest.detail, soonest.rest, paced)

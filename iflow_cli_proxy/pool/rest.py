@@ -46,6 +46,8 @@ _FORBIDDEN_S: Final = 1800.0
 _LONGEST_FAILING_S: Final = 300.0
 _UPWARDS: Final = 0.1
 """A rest that was asked for is never shortened, and at most this much longer, so that not all come back at once."""
+LONGEST_SPREAD_S: Final = 2.0
+"""And after a hint only by so much that a client which comes back at that second may wait for the rest of it."""
 _LARGEST_POWER: Final = 30
 
 _NEXT_STEPS: Final[Mapping[RestReason, str]] = {
@@ -70,7 +72,11 @@ def begin_rest(
     detail: str = "",
 ) -> Rest:
     """A rest from `now`; `again` is how many came before it without a success, `hint_s` what the upstream asks for."""
-    length_s = min(_length_s(reason, rules, hint_s, again) * (1.0 + _UPWARDS * chance), rules.longest_rest_s)
+    length_s = _length_s(reason, rules, hint_s, again)
+    spread_s = _UPWARDS * chance * length_s
+    if hint_s is not None:
+        spread_s = min(spread_s, LONGEST_SPREAD_S)
+    length_s = min(length_s + spread_s, rules.longest_rest_s)
     step = next_step(reason, account_id)
     return Rest(reason=reason, until=now + length_s, model=model, since=now, detail=detail, next_step=step)
 

@@ -70,7 +70,7 @@ class Selector:
     ) -> Standing:
         """The account the conversation is with, else the one that hashing gives it to.
 
-        While that account is only full, another helps out for one request.
+        While that account is only full, or waits for a newer bearer, another helps out for one request.
         """
         if not wish.session:
             return _least_busy(free)
@@ -79,7 +79,7 @@ class Selector:
         bound = next((one for one in everyone if one.id == id), None) if ends_at > now else None
         chosen = bound if bound in free else None
         chosen = chosen or max(free, key=_affinity(wish.session))
-        helps_out = bound is not None and chosen is not bound and not bound.has_room
+        helps_out = bound is not None and chosen is not bound and (not bound.has_room or bound.is_free(wish, now))
         self._sessions[key] = (id if helps_out else chosen.id, now + ttl_s)
         if len(self._sessions) > _MOST_SESSIONS:
             del self._sessions[next(iter(self._sessions))]

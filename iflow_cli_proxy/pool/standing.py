@@ -25,7 +25,7 @@ Reason: TypeAlias = Literal["busy", "trial", "paced", "resting", "breaker", "hos
 Gate: TypeAlias = Way | Breaker
 
 _MOST_MODELS: Final = 64
-"""Clients name models; what is remembered of those that are used no more makes room."""
+"""Clients name models; what is remembered of those that no catalogue has makes room for others of them."""
 
 
 class Hindrance(msgspec.Struct, frozen=True):
@@ -120,6 +120,10 @@ class Standing:
         """Everything on the way to `model` that is not simply open."""
         if not self.host.is_closed:
             yield self.host
+        yield from self.own_gates(model)
+
+    def own_gates(self, model: str) -> Iterator[Gate]:
+        """Those that no other account has."""
         for name in ("", model) if model else ("",):
             way = self._ways.get(name)
             if way is not None and way.rest is not None:
@@ -130,16 +134,16 @@ class Standing:
 
     def release(self, ticket: int, model: str) -> None:
         """A trial is over, with a verdict or without."""
-        of_family = self._breakers.get(family_of(model))
-        for gate in (self.host, of_family, self._ways.get(""), self._ways.get(model)):
+        for gate in (self._breakers.get(family_of(model)), self._ways.get(""), self._ways.get(model)):
             if gate is not None:
                 gate.release(ticket)
 
-    def way(self, model: str) -> Way:
+    def way(self, model: str, *, is_listed: bool = False) -> Way:
         way = self._ways.get(model)
         if way is None:
-            _make_room(self._ways, [name for name, each in self._ways.items() if each.is_idle])
-            way = self._ways[model] = Way(model)
+            if not is_listed:
+                self._forget_a_way()
+            way = self._ways[model] = Way(model, is_listed=is_listed)
         return way
 
     def ways(self) -> Iterator[Way]:
@@ -161,7 +165,7 @@ class Standing:
         family = family_of(model)
         breaker = self._breakers.get(family)
         if breaker is None:
-            _make_room(self._breakers, [name for name, each in self._breakers.items() if each.is_closed])
+            self._forget_a_breaker()
             breaker = self._breakers[family] = Breaker(rules.breaker)
         return breaker
 
@@ -169,15 +173,15 @@ class Standing:
         way = self._ways.get(model)
         return way.failed_at if way is not None else -inf
 
-    def note_lost(self, now: float) -> bool:
+    def note_lost(self, now: float, host: Breaker) -> bool:
         """A connection of its own failed; True when it was not the first one and the host has answered others since."""
-        is_alone = self.host.well_at > self._lost_at > -inf
+        is_alone = host.well_at > self._lost_at > -inf
         self._lost_at = now
         return is_alone
 
-    def use(self, model: str, now: float, tokens: int) -> None:
+    def use(self, model: str, now: float, tokens: int, *, is_listed: bool = False) -> None:
         """A request goes out."""
-        self.way(model).pace.use(now, tokens)
+        (self._ways.get(model) or self.way(model, is_listed=is_listed)).pace.use(now, tokens)
         if self._pace.is_limited:
             self._pace.use(now, tokens)
 
@@ -203,6 +207,19 @@ class Standing:
         self.is_troubled = any(way.rest for way in ways) or any(not each.is_closed for each in self._breakers.values())
         self.is_paced = self._pace.is_limited or any(way.pace.is_limited for way in ways)
 
+    def _forget_a_way(self) -> None:
+        """Of too many names that no catalogue has, the one that is missed least: idle ones first, then whose rest ends
+        first. None that is on trial."""
+        names = [way for way in self._ways.values() if way.model and not way.is_listed]
+        if len(names) >= _MOST_MODELS:
+            passing = [way for way in names if not way.trial] or names
+            del self._ways[min(passing, key=lambda way: way.worth).model]
+
+    def _forget_a_breaker(self) -> None:
+        if len(self._breakers) >= _MOST_MODELS:
+            passing = [name for name, each in self._breakers.items() if not each.trial] or [*self._breakers]
+            del self._breakers[min(passing, key=lambda name: self._breakers[name].worth)]
+
     def _paced_until(self, wish: Wish, now: float) -> float:
         way = self._ways.get(wish.model)
         of_model = way.pace.opens_at(now, wish.tokens) if way is not None and way.pace.is_limited else now
@@ -225,9 +242,3 @@ class Standing:
 def host_of(account: Account) -> str:
     """What accounts have in common when their upstream is down."""
     return urlsplit(account.base_url).netloc.lower() or account.provider
-
-
-def _make_room(known: dict[str, Way] | dict[str, Breaker], idle: list[str]) -> None:
-    """Forget the oldest that nothing is known of, once there are too many."""
-    if len(known) >= _MOST_MODELS:
-        del known[next(iter(idle or filter(None, known)))]

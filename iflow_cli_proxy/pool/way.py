@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import inf
 
 from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.pool.breaker import too_many
 from iflow_cli_proxy.pool.pace import Pace
 from iflow_cli_proxy.pool.rest import Rest, RestReason, begin_rest
 from iflow_cli_proxy.pool.rules import PoolRules
@@ -16,10 +17,12 @@ from iflow_cli_proxy.pool.rules import PoolRules
 class Way:
     """Its rest, once over, still stands until a trial has gone well."""
 
-    __slots__ = ("_again", "failed_at", "failures", "model", "pace", "rest", "trial")
+    __slots__ = ("_again", "failed_at", "failures", "is_listed", "model", "pace", "rest", "trial")
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, is_listed: bool = False) -> None:
         self.model = model
+        self.is_listed = is_listed
+        """A catalogue has it: there are only so many of those."""
         self.rest: Rest | None = None
         self.trial = 0
         """Ticket of the lease that is out as a trial; 0 for none."""
@@ -31,9 +34,10 @@ class Way:
         """How many rests without a success between them."""
 
     @property
-    def is_idle(self) -> bool:
-        """Nothing would be lost but its pace."""
-        return self.rest is None and not self.trial and not self.failures
+    def worth(self) -> tuple[bool, float, bool]:
+        """By how much it would be missed: for a limit or a rest until its end, then for failures."""
+        until = max(self.rest.until if self.rest is not None else -inf, self.pace.matters_until)
+        return self.rest is not None or self.pace.is_limited, until, self.failures > 0
 
     def opens_at(self, now: float) -> float:
         """When the next request may pass; `inf` while a trial is out."""
@@ -50,15 +54,18 @@ class Way:
             self.trial = 0
             self._again = 0
 
-    def went_wrong(self, ticket: int, now: float, account_id: str, rules: PoolRules, chance: float) -> None:
-        """A fault: it rests when there were too many in a row, or when it was on trial."""
+    def went_wrong(
+        self, ticket: int, now: float, account_id: str, rules: PoolRules, chance: float, running: int = 0
+    ) -> None:
+        """A fault while `running` others are under way: it rests when there were too many in a row, or when it was on
+        trial."""
         was_trial = self.trial == ticket
         self.release(ticket)
         self.failures += 1
         self.failed_at = now
         if self.rest is not None and (self.rest.until > now or not was_trial):
             return  # one that began before the rest did, or was let through before its time
-        if rules.cool_down_s and (was_trial or self.failures >= rules.failure_threshold):
+        if rules.cool_down_s and (was_trial or self.failures >= too_many(rules.failure_threshold, running)):
             said = f"{self.failures} failures in a row"
             self.rest = begin_rest(
                 RestReason.FAILING, now, rules, account_id=account_id, model=self.model, again=self._again,
@@ -74,6 +81,8 @@ class Way:
             reason, now, rules, account_id=account_id, model=self.model, hint_s=error.retry_after_s,
             again=self._again, chance=chance, detail=error.message,
         )  # fmt: skip
+        if rest.until <= now:
+            return  # a rest of no length would only let one request through at a time
         old = self.rest if self.rest is not None and self.rest.until > now else None
         if old is None:
             self._again += 1

@@ -27,6 +27,11 @@ class Window:
     def __len__(self) -> int:
         return len(self._buckets)
 
+    @property
+    def newest_at(self) -> float:
+        """The last moment at which something was added that still counts."""
+        return self._buckets[-1][1] if self._buckets else -inf
+
     def add(self, now: float, first: float, second: float) -> None:
         begins_at = now // 1.0
         if begins_at > self._newest:

@@ -12,7 +12,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     model: str = ""
-    """The provider's own name of it: rests and paces may be for one model alone."""
+    """The provider's own name of it, however a client spelt it: rests and paces may be for one model alone."""
+    is_listed: bool = False
+    """The provider's catalogue has it; other names are remembered only as long as there are not too many."""
     tried: Collection[str] = ()
     """Ids of accounts that have failed this exchange already; they are never leased to it again."""
     wanted: str = ""

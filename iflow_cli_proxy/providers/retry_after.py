@@ -13,8 +13,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-LONGEST_S: Final = 3600.0
-"""A wish for more is cut to this (RELIABILITY F33)."""
+LONGEST_S: Final = 7 * 86_400.0
+"""A wish for more is cut to this; how long an account rests for it is `resilience.longest_rest_s` (RELIABILITY F33)."""
 
 _EPOCH_AFTER: Final = 1_000_000_000.0
 _EPOCH_MS_AFTER: Final = 100_000_000_000.0
@@ -25,7 +25,7 @@ _REMAINING: Final = "x-ratelimit-remaining"
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, at most an hour; None when the upstream does not say.
+    """Seconds to wait, at most a week; None when the upstream does not say.
 
     `headers` have lower-case names. `now` (epoch seconds) is used for dates when the answer carries no Date of its own.
     """

@@ -24,6 +24,9 @@ _LOG: Final = logging.getLogger("iflow2api.accounts")
 LONG_S: Final = 300.0
 """A shorter rest is not worth a write: after a restart one request finds out."""
 
+_SAME_S: Final = 1.0
+"""Moments this close are one: files hold no more of them."""
+
 _MAY_REST: Final = (AccountState.OK, AccountState.COOLING)
 _REASONS: Final = {reason.value: reason for reason in RestReason}
 
@@ -37,6 +40,8 @@ class LongRests:
         self._on_reset = on_reset
         self._noted: dict[str, Rest] = {}
         """By account id: the rest that its file tells of, as it is in the pool."""
+        self._noted_until: dict[str, float] = {}
+        """By account id: its end as the file has it. A wall clock that was set back makes nothing of it."""
         self._enabled_at: dict[str, float | None] = {}
         """By account id: when a person had enabled it last, when we looked last."""
         self._writing = asyncio.Lock()
@@ -100,6 +105,7 @@ class LongRests:
             next_step=next_step(reason, saved.id),
         )
         self._noted[saved.id] = rest
+        self._noted_until[saved.id] = saved.rests_until or 0.0
         if not any(one == saved.id and other.model == rest.model and other.until >= rest.until for one, other in known):
             self._pool.put_to_rest(saved.id, rest)
 
@@ -135,6 +141,7 @@ class LongRests:
         self._noted.pop(account_id, None)
         if rest is not None and saved.state is AccountState.COOLING:
             self._noted[account_id] = rest
+            self._noted_until[account_id] = saved.rests_until or 0.0
         self._accounts.note(saved)
 
     def _resting(self, saved: SavedAccount, rest: Rest) -> SavedAccount:
@@ -152,8 +159,9 @@ class LongRests:
         )
 
     def _awake(self, saved: SavedAccount) -> SavedAccount:
-        now = self._accounts.clock.now()
-        if saved.state is not AccountState.COOLING or (saved.rests_until or 0.0) > now:
+        until = saved.rests_until or 0.0
+        is_ours = abs(until - self._noted_until.get(saved.id, 0.0)) < _SAME_S
+        if saved.state is not AccountState.COOLING or (until > self._accounts.clock.now() and not is_ours):
             return saved  # another process has noted a later end
         awake = replace(without_rest(saved), state=AccountState.OK)
         return awake if saved.failing_since is not None else replace(awake, last_error="", last_error_at=None)

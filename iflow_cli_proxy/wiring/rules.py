@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from iflow_cli_proxy.config.schema import PoolSettings, Settings, UpstreamSettings
+from iflow_cli_proxy.config.schema import Settings, UpstreamSettings
 from iflow_cli_proxy.gateway.attempt import AnswerRules
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import GatewayRules
@@ -15,6 +15,16 @@ from iflow_cli_proxy.pool.rules import Choosing, PoolRules, Strategy
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.routing.parameters import ParameterRule
 from iflow_cli_proxy.routing.resolve import RoutingTable
+from iflow_cli_proxy.state.ledger import LedgerRules
+from iflow_cli_proxy.state.retention import Retention
+
+
+def ledger_rules(settings: Settings) -> LedgerRules:
+    chosen = settings.ledger
+    return LedgerRules(
+        retention=Retention(days=chosen.retention_days, largest_bytes=chosen.max_mb << 20),
+        fails_closed=chosen.on_full == "fail_closed",
+    )
 
 
 def stream_limits(table: UpstreamSettings) -> Limits:
@@ -48,12 +58,14 @@ def routing_table(settings: Settings, catalogs: Mapping[str, Catalog]) -> Routin
 def pool_rules(settings: Settings, accounts: Iterable[Account]) -> PoolRules:
     """How accounts are chosen and when they rest; `accounts` are those that weights are given to."""
     everyone = tuple(accounts)
-    resilience = settings.resilience
+    resilience, routing = settings.resilience, settings.routing
+    general = _weights(routing.weights, everyone)
     return PoolRules(
-        choosing=Choosing(strategy=Strategy(settings.routing.strategy)),
+        choosing=Choosing(strategy=Strategy(routing.strategy), weights=general),
         pools={
             name: Choosing(
-                strategy=Strategy(pool.strategy or settings.routing.strategy), weights=_weights(pool, everyone)
+                strategy=Strategy(pool.strategy or routing.strategy),
+                weights=general | _weights(pool.weights, everyone),
             )
             for name, pool in settings.pools.items()
         },
@@ -64,12 +76,12 @@ def pool_rules(settings: Settings, accounts: Iterable[Account]) -> PoolRules:
     )
 
 
-def _weights(pool: PoolSettings, accounts: Iterable[Account]) -> dict[str, float]:
+def _weights(globs: Mapping[str, float], accounts: Iterable[Account]) -> dict[str, float]:
     """By account id; of several globs that fit, the first counts."""
     found: dict[str, float] = {}
     for account in accounts:
         name = f"{account.provider}/{account.label}".lower()
-        weight = next((w for glob, w in pool.weights.items() if fnmatchcase(name, glob.lower())), None)
+        weight = next((w for glob, w in globs.items() if fnmatchcase(name, glob.lower())), None)
         if weight is not None:
             found[account.id] = weight
     return found

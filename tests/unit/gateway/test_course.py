@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -11,26 +12,34 @@ from iflow_cli_proxy.core.errors import (
     Busy,
     ConnectionLost,
     ContextOverflow,
+    Failing,
     GatewayError,
     NoAccountAvailable,
     Overloaded,
     RateLimited,
     Rejected,
+    Revoked,
     Unreachable,
 )
 from iflow_cli_proxy.core.request import Image
 from iflow_cli_proxy.gateway.attempt import AnswerRules
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.gateway.retry import RetryRules
 from iflow_cli_proxy.gateway.rewording import COMPRESSED_HEADER
 from iflow_cli_proxy.gateway.vision import Description, VisionBridge
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.client_key import Caller
 from iflow_cli_proxy.pool.outcome import Outcome
 from iflow_cli_proxy.pool.pool import Lease
+from iflow_cli_proxy.pool.rest import Rest, RestReason
+from iflow_cli_proxy.pool.rules import PoolRules
 from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.routing.catalog import Model
-from tests.support.exchanges import PROVIDER, Bench, bench
+from tests.support.exchanges import CODEC, PROVIDER, Bench, bench, inbound
 from tests.support.fake_transport import Answer, FakeReply, FakeTransport
 from tests.support.faults import ROLE, piece, whole
 from tests.support.images import data_url, image, text
+from tests.support.virtual_time import run_in_virtual_time
 
 GOOD: Final = FakeReply(whole())
 OVERFLOW: Final = FakeReply(
@@ -265,14 +274,14 @@ async def test_no_account_anywhere_is_told_as_that() -> None:
 # --- pictures -----------------------------------------------------------------------------------------------------
 
 EYES: Final = (
-    Model(id="blind", context_tokens=8_000),
+    Model(id="blind", context_tokens=8_000, has_vision=False),
     Model(id="seer", context_tokens=8_000, has_vision=True),
     Model(id="unheard-of"),
 )
 PICTURE: Final = [{"role": "user", "content": [text("What is this?"), image(data_url())]}]
 
 
-async def _describe(picture: Image, hint: str) -> Description:
+async def _describe(picture: Image, hint: str, asker: Exchange) -> Description:
     return Description(text="a red square")
 
 
@@ -298,7 +307,7 @@ async def test_a_fallback_that_sees_gets_the_picture_itself() -> None:
 
 
 async def test_a_picture_that_nobody_can_describe_is_told_and_no_account_was_held() -> None:
-    async def busy(picture: Image, hint: str) -> Description:
+    async def busy(picture: Image, hint: str, asker: Exchange) -> Description:
         assert it.in_flight == 0
         raise Busy("Not now.")
 
@@ -344,3 +353,146 @@ async def test_f38_one_that_cannot_be_renewed_is_noted_and_left() -> None:
     assert await it.body() == whole()
     assert len({account for account, _ in it.endings}) == 2
     assert renewal.refused == renewal.renewed
+
+
+async def test_f38_an_account_is_not_blamed_for_a_fallback_that_needs_a_sign_in() -> None:
+    renewal = Renewing(helps=False)
+    it = bench(refusal(500), beside={"alt": FakeTransport(GOOD)}, fallbacks=TO_ALT, renewal=renewal)
+    asleep = replace(it.gateway.upstreams["alt"], needs_login=True)
+    it.gateway.upstreams["alt"] = asleep  # type: ignore[index]
+
+    assert isinstance(await failure(it), Failing)
+    assert it.routes == ["up/m"]
+    assert (renewal.renewed, renewal.refused) == ([], []), "it was somebody else's fault"
+
+
+async def test_f38_an_account_is_not_blamed_for_another_that_is_forbidden_what_was_asked_for() -> None:
+    renewal = Renewing(helps=True)
+    alt = FakeTransport(refusal(503))
+    it = bench(refusal(500), beside={"alt": alt}, fallbacks=TO_ALT, renewal=renewal)
+    turned_away = it.pool.take(Wish(provider="alt", model="n"), asyncio.get_running_loop().time())
+    assert isinstance(turned_away, Lease)
+    it.turnstile.leave(turned_away, Outcome(error=Revoked("not yours")))
+
+    assert isinstance(await failure(it), Failing)
+    assert (renewal.renewed, renewal.refused) == ([], [])
+
+
+# --- the same account again ---------------------------------------------------------------------------------------
+
+LOST: Final = ConnectionLost("reset")
+
+
+def other_rests(it: Bench, for_s: float = 3000.0) -> None:
+    now = asyncio.get_running_loop().time()
+    it.pool.put_to_rest("a1", Rest(reason=RestReason.QUOTA, until=now + for_s, since=now))
+
+
+@pytest.mark.parametrize("first", [refusal(503), LOST], ids=["F35 overloaded", "F2 reset"])
+async def test_r1_an_account_is_asked_again_when_the_other_one_rests_for_long(first: Answer) -> None:
+    it = bench(first, GOOD, count=2)
+    other_rests(it)
+
+    assert await it.body() == whole()
+    assert [account for account, _ in it.endings] == ["label 0"] * 2
+
+
+@pytest.mark.parametrize("first", [refusal(503), LOST], ids=["F35 overloaded", "F2 reset"])
+async def test_r1_an_account_is_asked_again_when_the_caller_may_use_no_other(first: Answer) -> None:
+    it = bench(first, GOOD, count=2)
+    exchange = Exchange(
+        request_id="r", protocol=CODEC.name, started_at=0.0, caller=Caller(name="k", account_id="a0")
+    )  # fmt: skip
+    await it.gateway.answer(inbound(), exchange)
+
+    assert [attempt.account for attempt in exchange.attempts] == ["label 0"] * 2
+
+
+@pytest.mark.parametrize("error", [refusal(503), LOST], ids=["F35 overloaded", "F8 reset"])
+async def test_f8_what_an_upstream_said_is_told_and_not_the_long_rest_of_another_account(error: Answer) -> None:
+    it = bench(error, count=2)
+    other_rests(it)
+    told = await failure(it)
+
+    assert isinstance(told, Overloaded | ConnectionLost)
+    assert told.retry_after_s is None
+    assert len(it.endings) == 2
+
+
+def test_r1_7_an_account_is_asked_again_rather_than_waiting_for_one_that_is_busy() -> None:
+    async def scenario() -> None:
+        it = bench(refusal(503), GOOD, count=2)
+        held = it.pool.take(
+            Wish(provider=PROVIDER, allowed=frozenset({"a1"})), asyncio.get_running_loop().time()
+        )  # fmt: skip
+        assert isinstance(held, Lease)
+        began = asyncio.get_running_loop().time()
+
+        assert await it.body() == whole()
+        assert [account for account, _ in it.endings] == ["label 0"] * 2
+        assert asyncio.get_running_loop().time() - began < 1.0
+        it.turnstile.leave(held, Outcome())
+
+    run_in_virtual_time(scenario())
+
+
+def test_f38_one_that_is_busy_is_waited_for_when_the_first_may_not_be_asked_again() -> None:
+    async def scenario() -> None:
+        it = bench(refusal(401), GOOD, count=2, renewal=Renewing(helps=False))
+        loop = asyncio.get_running_loop()
+        held = it.pool.take(Wish(provider=PROVIDER, allowed=frozenset({"a1"})), loop.time())
+        assert isinstance(held, Lease)
+        loop.call_later(5.0, it.turnstile.leave, held, Outcome())
+
+        assert await it.body() == whole()
+        assert [account for account, _ in it.endings] == ["label 0", "label 1"]
+
+    run_in_virtual_time(scenario())
+
+
+# --- names, rests and queues --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("models", [(), (Model(id="M", thinking="switchable"),)], ids=["unlisted", "listed"])
+async def test_a_rest_of_a_model_is_for_each_of_its_spellings(models: tuple[Model, ...]) -> None:
+    it = bench(refusal(429, retry_after="60"), models=models)
+    for name in ("m", "M", "m(high)", "M(Low)", "m(2000)"):
+        assert isinstance(await failure(it, model=name), RateLimited)
+
+    assert len(it.transport.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("longest_s", "asked_s", "told_s"), [(60.0, "1800", 60.0), (86_400.0, "18000", 18_000.0), (3600.0, "7", 7.0)]
+)
+async def test_f33_the_rest_is_told_as_it_is(longest_s: float, asked_s: str, told_s: float) -> None:
+    it = bench(refusal(429, retry_after=asked_s))
+    it.pool.rules = PoolRules(longest_rest_s=longest_s)
+    error = await failure(it)
+    [(_, rest)] = it.pool.rests(asyncio.get_running_loop().time())
+
+    assert error.retry_after_s == pytest.approx(told_s, abs=0.1)
+    assert told_s <= rest.until - rest.since <= told_s + 2.0
+
+
+async def test_f33_a_refusal_without_a_time_is_told_with_the_rest_that_follows() -> None:
+    it = bench(refusal(429), retry=RetryRules(same_account=0))
+
+    assert (await failure(it)).retry_after_s == pytest.approx(2.1, abs=0.1)
+
+
+def test_r6_a_request_waits_in_queues_once_as_long_as_the_settings_say_however_many_attempts() -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        alt = FakeTransport(GOOD)
+        it = bench(refusal(503), count=1, beside={"alt": alt}, fallbacks=TO_ALT)
+        it.pool.replace([replace(standing.account, concurrency=1) for standing in it.pool.standings()])
+        held = [it.pool.take(Wish(provider=name), loop.time()) for name in (PROVIDER, "alt")]
+        loop.call_later(20.0, it.turnstile.leave, held[0], Outcome())
+        began = loop.time()
+        with pytest.raises(GatewayError):
+            await it.body()
+        assert it.routes == ["up/m"]
+        return loop.time() - began
+
+    assert run_in_virtual_time(scenario()) == pytest.approx(30.0)

@@ -11,7 +11,6 @@ from iflow_cli_proxy.gateway.retry import (
     RetryBudget,
     RetryRules,
     Tries,
-    most_useful,
     next_try,
     pause_before_retry,
     routes_after,
@@ -307,31 +306,13 @@ def test_an_account_that_failed_with_one_model_may_be_tried_with_the_next() -> N
 # --- which error is told ------------------------------------------------------------------------------------------
 
 
-def test_what_the_client_can_mend_is_told_before_anything_else() -> None:
-    rejected = errors.Rejected("field x", status=422)
+def test_r1_a_refusal_of_the_queue_does_not_outrank_what_an_account_said_that_may_be_asked_again() -> None:
+    lost, refused = errors.ConnectionLost("reset"), errors.QuotaExhausted("all rest", retry_after_s=3000)
 
-    assert most_useful([rejected, errors.RateLimited("slow"), errors.Unreachable("gone")]) is rejected
-
-
-def test_when_to_come_back_is_told_before_a_failure_and_a_failure_before_a_bad_key() -> None:
-    limited, failing, revoked = errors.RateLimited("slow"), errors.Failing("x"), errors.Revoked("x")
-
-    assert most_useful([failing, limited, revoked]) is limited
-    assert most_useful([failing, revoked]) is failing
-    assert most_useful([revoked, errors.Busy("x")]) is revoked
-
-
-def test_of_equals_the_last_is_told() -> None:
-    first, last = errors.Failing("x"), errors.ConnectionLost("y")
-
-    assert most_useful([first, last]) is last
-
-
-def test_the_wait_is_that_of_the_account_that_is_free_soonest() -> None:
-    told = most_useful([errors.RateLimited("a", retry_after_s=60), errors.RateLimited("b", retry_after_s=7)])
-
-    assert told.retry_after_s == 7
-    assert most_useful([errors.Rejected("a"), errors.RateLimited("b", retry_after_s=7)]).retry_after_s is None
+    assert Tries(attempts=1, failures={"a": lost}).to_tell(SMALL, refused, was_sent=False) is lost
+    assert Tries(attempts=1).to_tell(SMALL, refused, was_sent=False) is refused
+    bad_key = Tries(attempts=1, failures={"a": errors.Revoked("no")})
+    assert bad_key.to_tell(SMALL, refused, was_sent=False) is refused, "and when to come back"
 
 
 def test_f33_the_wait_is_the_shortest_over_all_routes() -> None:
@@ -361,14 +342,6 @@ def test_that_a_prompt_was_too_long_is_told_when_the_larger_window_failed_too() 
     tries.leave_route(SMALL, long)
 
     assert tries.to_tell(LARGE, errors.Overloaded("x")) is long
-
-
-def test_a_model_that_is_gone_is_told_only_when_nothing_else_was_wrong() -> None:
-    gone, busy = errors.UnknownModel("gone"), errors.Busy("busy")
-
-    assert most_useful([busy, gone]) is busy
-    assert most_useful([errors.Rejected("nothing there", status=404), busy]) is busy
-    assert most_useful([gone]) is gone
 
 
 def test_a_route_that_nobody_could_use_counts_among_those_that_failed() -> None:

@@ -250,7 +250,7 @@ def test_r3_a_trial_is_waited_for_unless_there_is_somewhere_else_to_go() -> None
         patient = begin(door.enter(Wish(provider="up")))
         await tick()
         with pytest.raises(NoAccountAvailable):
-            await door.enter(Wish(provider="up"), passes_trials_by=True)
+            await door.enter(Wish(provider="up"), has_elsewhere=True)
         assert not patient.done()
 
         door.vouch(trial)
@@ -368,3 +368,175 @@ async def test_f3_a_host_that_holds_no_connection_is_told_as_such_with_the_time_
         await door.enter(Wish(provider="up"))
 
     assert caught.value.retry_after_s == pytest.approx(5.0, rel=0.3)
+
+
+# --- a minute that is nearly used up ------------------------------------------------------------------------------
+
+
+def paced(number: int = 0) -> Account:
+    return Account(id=f"up{number}", provider="up", label="x", tpm=60_000)
+
+
+async def _small_requests(door: Turnstile, seconds: int) -> list[float]:
+    """One a second, so that a minute never has room for a large one; how long each waited."""
+    waited: list[float] = []
+
+    async def one() -> None:
+        began = now()
+        lease = await door.enter(Wish(provider="up", model="m", tokens=500), client="small")
+        waited.append(now() - began)
+        await asyncio.sleep(0.5)
+        door.leave(lease, Outcome(is_success=True, tokens=500))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(seconds):
+            group.create_task(one())
+            await asyncio.sleep(1.0)
+    return waited
+
+
+def test_r8_a_large_request_is_not_overtaken_by_small_ones_for_ever() -> None:
+    async def scenario() -> tuple[float, list[float]]:
+        door = turnstile(paced())
+        others = asyncio.get_running_loop().create_task(_small_requests(door, 150))
+        await asyncio.sleep(90.0)
+        began = now()
+        large = await door.enter(Wish(provider="up", model="m", tokens=35_000), client="large")
+        took_s = now() - began
+        door.leave(large, Outcome(is_success=True, tokens=35_000))
+        waited = await others
+        assert (door.waiting, in_flight(door), door._kept) == (0, 0, set())
+        return took_s, waited
+
+    took_s, waited = run_in_virtual_time(scenario())
+    assert 0.0 < took_s < 25.0
+    assert len(waited) == 150
+    assert max(waited) < 30.0
+
+
+def test_what_was_kept_for_one_who_gives_up_goes_to_the_next() -> None:
+    async def scenario() -> float:
+        door = turnstile(paced())
+        door.leave(await door.enter(Wish(provider="up", tokens=50_000)), Outcome(is_success=True, tokens=50_000))
+        await asyncio.sleep(40.0)
+        large = begin(door.enter(Wish(provider="up", tokens=20_000), client="large"))
+        await tick()
+        assert not door.has_room(Wish(provider="up", tokens=100)), "it belongs to who waits"
+        small = begin(door.enter(Wish(provider="up", tokens=100), client="small"))
+        await tick()
+        assert not small.done()
+        large.cancel()
+        await tick()
+        assert small.done()
+        return now()
+
+    run_in_virtual_time(scenario())
+
+
+def test_an_account_is_kept_for_the_model_that_waits_where_its_pace_is_for_that_model() -> None:
+    async def scenario() -> None:
+        door = turnstile(account(concurrency=0))
+        lease = await door.enter(Wish(provider="up", model="m"))
+        door.leave(lease, Outcome(is_success=True, headers={"x-ratelimit-limit-tokens": "1000"}))
+        door.leave(await door.enter(Wish(provider="up", model="m", tokens=900)), Outcome())
+        await asyncio.sleep(40.0)
+        large = begin(door.enter(Wish(provider="up", model="m", tokens=500)))
+        await tick()
+        assert not door.has_room(Wish(provider="up", model="m", tokens=10))
+        assert door.has_room(Wish(provider="up", model="n", tokens=10))
+        await large
+
+    run_in_virtual_time(scenario())
+
+
+def test_who_has_somewhere_else_to_go_does_not_wait_for_a_minute_to_pass() -> None:
+    async def scenario() -> None:
+        door = turnstile(paced())
+        door.leave(await door.enter(Wish(provider="up", tokens=60_000)), Outcome())
+        await asyncio.sleep(50.0)
+        with pytest.raises(RateLimited):
+            await door.enter(Wish(provider="up", tokens=60_000), has_elsewhere=True)
+        began = now()
+        await door.enter(Wish(provider="up", tokens=60_000))
+        assert now() - began == pytest.approx(10.0)
+
+    run_in_virtual_time(scenario())
+
+
+def test_a_minute_that_passes_after_the_queue_has_given_up_is_told_and_not_waited_for() -> None:
+    async def scenario() -> None:
+        door = turnstile(paced())
+        door.leave(await door.enter(Wish(provider="up", tokens=60_000)), Outcome())
+        began = now()
+        with pytest.raises(RateLimited) as caught:
+            await door.enter(Wish(provider="up", tokens=60_000))
+        assert (now() - began, caught.value.retry_after_s) == (0.0, 60.0)
+
+    run_in_virtual_time(scenario())
+
+
+def test_f61_an_account_that_rests_is_not_waited_for_because_its_minute_is_used_up_too() -> None:
+    async def scenario() -> None:
+        door = turnstile(Account(id="up0", provider="up", label="x", rpm=1))
+        refused = Outcome(error=RateLimited("slow", retry_after_s=50.0))
+        door.leave(await door.enter(Wish(provider="up")), refused)
+        await asyncio.sleep(35.0)
+        began = now()
+        with pytest.raises(RateLimited) as caught:
+            await door.enter(Wish(provider="up"))
+        assert (now() - began, caught.value.retry_after_s) == (0.0, 25.0)
+
+    run_in_virtual_time(scenario())
+
+
+def test_f61_a_minute_is_not_waited_for_on_an_account_that_has_yet_to_be_tried_again() -> None:
+    async def scenario() -> None:
+        door = turnstile(Account(id="up0", provider="up", label="x", rpm=1))
+        refused = Outcome(error=RateLimited("slow", retry_after_s=10.0))
+        door.leave(await door.enter(Wish(provider="up")), refused)
+        await asyncio.sleep(35.0)
+        began = now()
+        with pytest.raises(RateLimited):
+            await door.enter(Wish(provider="up"))
+        assert now() == began
+
+    run_in_virtual_time(scenario())
+
+
+# --- a full queue -------------------------------------------------------------------------------------------------
+
+
+async def test_r8_a_client_that_fills_the_queue_keeps_no_other_out() -> None:
+    door = turnstile(places=5)
+    held = await door.enter(Wish(provider="up"), client="greedy")
+    greedy = [begin(door.enter(Wish(provider="up"), client="greedy")) for _ in range(5)]
+    await tick()
+    modest = [begin(door.enter(Wish(provider="up"), client="modest")) for _ in range(3)]
+    await tick()
+
+    assert [task.done() for task in greedy] == [False, False, False, True, True], "those that came last"
+    assert isinstance(greedy[4].exception(), Busy)
+    assert [task.done() for task in modest] == [False, False, True], "no more than the other has"
+    assert door.waiting == 5
+    door.leave(held, Outcome())
+    for task in (*greedy, *modest):
+        task.cancel()
+    await asyncio.gather(*greedy, *modest, return_exceptions=True)
+    assert door.waiting == 0
+
+
+def test_how_long_to_stay_away_is_told_by_who_waits() -> None:
+    async def scenario() -> list[float | None]:
+        door = turnstile(places=1, timeout_s=30.0)
+        await door.enter(Wish(provider="up"))
+        waiter = begin(door.enter(Wish(provider="up")))
+        told = []
+        for _ in range(3):
+            await asyncio.sleep(9.0)
+            with pytest.raises(Busy) as caught:
+                await door.enter(Wish(provider="up"))
+            told.append(caught.value.retry_after_s)
+        waiter.cancel()
+        return told
+
+    assert run_in_virtual_time(scenario()) == [10.0, 19.0, 28.0]

@@ -229,3 +229,41 @@ def test_no_minute_ever_holds_more_than_the_limit_and_nothing_goes_below_zero(se
     for admission in open_now:
         allowances.settle(admission, now, NOON, 0)
     assert (allowances.running("team"), allowances._counts["team"].reserved) == (0, 0)
+
+
+def test_a_clock_that_is_set_back_over_midnight_and_comes_forward_again_wins_nothing() -> None:
+    allowances, key = Allowances(), replace(KEY, budget=Budget(amount=10, per="day"))
+    past_midnight = NOON + 12.1 * 3600
+    use(allowances, key, 0.0, tokens=10, wall=past_midnight)
+
+    for wall in (past_midnight, past_midnight - 1200, past_midnight + 1):
+        assert refused(allowances.admit(key, 1.0, wall))[0] is Limit.BUDGET
+    use(allowances, key, 2.0, wall=past_midnight + DAY_S)
+
+
+def test_a_clock_that_was_wrong_by_years_stops_nobody_for_years() -> None:
+    allowances, key = Allowances(), replace(KEY, budget=Budget(amount=10, per="day"))
+    use(allowances, key, 0.0, tokens=10, wall=NOON + 3650 * DAY_S)
+
+    assert refused(allowances.admit(key, 1.0, NOON))[0] is Limit.BUDGET
+    use(allowances, key, 2.0, wall=NOON + DAY_S)
+
+
+def test_requests_made_for_the_sake_of_one_count_too() -> None:
+    allowances, key = Allowances(), replace(KEY, rpm=3)
+    allowances.settle(let_in(allowances.admit(key, 0.0, NOON)), 1.0, NOON, 0, further_requests=2)
+
+    assert refused(allowances.admit(key, 1.0, NOON))[0] is Limit.RPM
+
+
+def test_a_key_that_is_forgotten_begins_anew_and_what_still_runs_counts_for_nobody() -> None:
+    allowances, key = Allowances(), replace(KEY, concurrency=1, budget=Budget(amount=10))
+    use(allowances, key, 0.0, tokens=10)
+    allowances.forget(key.name)
+    running = let_in(allowances.admit(key, 1.0, NOON))
+    allowances.forget(key.name)
+
+    let_in(allowances.admit(key, 2.0, NOON))
+    allowances.settle(running, 3.0, NOON, 1000)
+    assert allowances.running(key.name) == 1
+    assert allowances.spent(key.name, Budget(amount=10), NOON) == Spent()

@@ -36,6 +36,15 @@ def test_r3_it_opens_at_the_fifth_failure_in_a_row() -> None:
     assert (breaker.is_closed, breaker.opens_at(0.0)) == (False, 5.0)
 
 
+def test_f63_it_opens_later_the_more_other_requests_run() -> None:
+    breaker = Breaker(RULES)
+    for _ in range(10):
+        breaker.went_wrong(1, 0.0, RULES, half, 50)
+    assert breaker.is_closed
+    breaker.went_wrong(1, 0.0, RULES, half, 50)
+    assert not breaker.is_closed
+
+
 def test_r3_a_success_between_them_begins_the_count_again() -> None:
     breaker = Breaker(RULES)
     for _ in range(4):
@@ -54,6 +63,14 @@ def test_r3_it_opens_when_more_than_half_of_at_least_twenty_went_wrong() -> None
     assert breaker.is_closed, "19 are too few"
     breaker.went_wrong(1, 10.0, RULES, half)
     assert not breaker.is_closed
+
+
+def test_f63_a_share_is_judged_by_more_requests_the_more_of_them_run() -> None:
+    breaker = Breaker(RULES)
+    for number in range(60):
+        assert breaker.is_closed, number
+        breaker.went_well(1, 1.0, RULES) if number % 5 in (0, 2) else breaker.went_wrong(1, 1.0, RULES, half, 20)
+    assert not breaker.is_closed, "three of five of sixty"
 
 
 def test_r3_what_is_older_than_thirty_seconds_does_not_count() -> None:

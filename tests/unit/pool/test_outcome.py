@@ -71,3 +71,9 @@ def test_a_credential_that_ran_out_rests_nothing(kind: type[GatewayError]) -> No
 def test_a_limit_that_the_client_chose_says_nothing_about_the_upstream() -> None:
     assert effect_of(errors.TimedOut("x-request-timeout", 1.0)) == NOTHING
     assert effect_of(errors.TimedOut("first_byte", 120.0)).is_fault
+
+
+@pytest.mark.parametrize("limit", ["connect", "first_byte", "idle", "content", "total", "json_total"])
+def test_r6_every_limit_of_ours_that_is_reached_counts_and_one_that_a_client_chose_does_not(limit: str) -> None:
+    assert effect_of(errors.TimedOut(limit, 600)).is_fault
+    assert effect_of(errors.TimedOut("x-request-timeout", 1)) == NOTHING

@@ -406,6 +406,69 @@ def test_a_host_that_is_down_stays_known_when_accounts_are_replaced() -> None:
     assert closed(pool, on("b")).reason == "host"
 
 
+@pytest.mark.parametrize("how", ["renewed", "replaced"])
+def test_r3_a_trial_of_a_host_ends_although_its_account_has_moved_to_another_address(how: str) -> None:
+    pool = pool_of(account("a", host="h"), account("b", host="h"))
+    for name in "ababa":
+        asked(pool, errors.Unreachable("refused"), wish=on(name))
+    trial = taken(pool, on("a"), now=4.0)
+    if how == "renewed":
+        pool.renew(account("a", host="elsewhere"))
+    else:
+        pool.replace([account("a", host="elsewhere"), account("b", host="h")])
+    pool.give_back(trial, GOOD, 5.0)
+    assert taken(pool, on("b"), now=5.0).is_trial
+    assert not taken(pool, on("a"), now=5.0).is_trial
+
+
+def test_f63_a_host_with_many_requests_under_way_is_not_given_up_for_five_in_a_row() -> None:
+    pool = pool_of(account("a", host="h"), account("b", host="h"))
+    leases = [taken(pool) for _ in range(40)]
+    for lease in leases[:6]:
+        pool.give_back(lease, Outcome(error=errors.ConnectionLost("reset")), 0.0)
+    assert not taken(pool).is_trial
+
+
+# --- who else there is --------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_is_free_or_soon_back_is_at_hand_and_one_that_rests_long_is_not() -> None:
+    pool = pool_of(account("a"), account("b"))
+    not_a = msgspec.structs.replace(WISH, tried={"a"})
+    assert pool.prospect(not_a, 0.0, 2.0) == "soon"
+    asked(pool, errors.RateLimited("slow", retry_after_s=10.0), wish=on("b"))
+    assert (pool.prospect(not_a, 0.0, 2.0), pool.prospect(not_a, 8.5, 2.0)) == ("never", "soon")
+    assert pool.prospect(msgspec.structs.replace(on("a"), tried={"a"}), 0.0, 2.0) == "never", "not for this caller"
+
+
+def test_an_account_that_is_only_busy_may_be_had_later() -> None:
+    pool = pool_of(account("a"), account("b", concurrency=1))
+    lease = taken(pool, on("b"))
+    wish = msgspec.structs.replace(WISH, tried={"a"})
+    assert pool.prospect(wish, 0.0, 2.0) == "later"
+    pool.give_back(lease, GOOD, 0.0)
+    assert pool.prospect(wish, 0.0, 2.0) == "soon"
+
+
+def test_it_is_known_until_when_an_upstream_asked_an_account_to_rest() -> None:
+    pool = pool_of(account("a"))
+    lease = asked(pool, errors.RateLimited("slow", retry_after_s=10.0))
+    assert pool.asked_to_rest_until(lease, 1.0) == 10.0
+    assert pool.asked_to_rest_until(lease, 10.0) is None
+    other = pool_of(account("a"))
+    assert other.asked_to_rest_until([asked(other, FAILING) for _ in range(3)][-1], 0.0) is None, (
+        "nobody asked for that"
+    )
+
+
+def test_names_that_clients_make_up_do_not_end_the_rest_of_a_model() -> None:
+    pool = pool_of(account("a"))
+    asked(pool, errors.QuotaExhausted("used up", retry_after_s=3600.0))
+    for number in range(100):
+        asked(pool, errors.RateLimited("no", retry_after_s=60.0), wish=on("a", f"x{number}"), now=2.0)
+    assert closed(pool, now=5.0).until == 3600.0
+
+
 # --- the set changes ----------------------------------------------------------------------------------------------
 
 

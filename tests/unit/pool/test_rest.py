@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from iflow_cli_proxy.gateway.turnstile import LONGEST_SLEEP_S
 from iflow_cli_proxy.pool.rest import RestReason, begin_rest, next_step
 from iflow_cli_proxy.pool.rules import PoolRules
 
@@ -19,7 +20,13 @@ def test_f33_a_hint_is_capped() -> None:
 
 
 def test_f33_the_spread_only_makes_it_longer_and_by_a_tenth_at_most() -> None:
-    assert begin_rest(RestReason.RATE, 0.0, RULES, hint_s=100.0, chance=1.0).until == pytest.approx(110.0)
+    assert begin_rest(RestReason.RATE, 0.0, RULES, hint_s=10.0, chance=1.0).until == pytest.approx(11.0)
+
+
+@pytest.mark.parametrize("hint_s", [21.0, 600.0, 3590.0])
+def test_f33_who_comes_back_at_the_promised_second_waits_for_the_spread_and_is_not_refused(hint_s: float) -> None:
+    rest = begin_rest(RestReason.QUOTA, 0.0, RULES, hint_s=hint_s, chance=1.0)
+    assert hint_s < rest.until <= hint_s + LONGEST_SLEEP_S
 
 
 def test_a_burst_limit_without_a_hint_is_soon_over_and_grows_up_to_the_cool_down() -> None:

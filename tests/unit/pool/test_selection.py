@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.breaker import Breaker
+from iflow_cli_proxy.pool.rest import RestReason, begin_rest
 from iflow_cli_proxy.pool.rules import Choosing, PoolRules, Strategy
 from iflow_cli_proxy.pool.selection import Selector
 from iflow_cli_proxy.pool.standing import Standing
@@ -22,6 +23,11 @@ def standings(count: int = 3, *, concurrency: int = 0, preferred: str = "") -> l
         )
         for name in (f"a{number}" for number in range(count))
     ]
+
+
+def put_to_rest(one: Standing) -> None:
+    one.way("").rest = begin_rest(RestReason.QUOTA, 0.0, PoolRules())
+    one.note_state()
 
 
 class Chooser:
@@ -142,14 +148,24 @@ def test_when_its_account_rests_the_conversation_moves_for_good() -> None:
     everyone = standings()
     choose = Chooser(Strategy.STICKY, everyone)
     home = choose(session="s")
+    put_to_rest(next(one for one in everyone if one.id == home))
     other = choose([one for one in everyone if one.id != home], session="s")
     assert choose(session="s") == other != home
+
+
+def test_while_its_account_waits_for_a_newer_bearer_another_helps_out() -> None:
+    everyone = standings(3)
+    choose = Chooser(Strategy.STICKY, everyone)
+    home = choose(session="s")
+    assert choose([one for one in everyone if one.id != home], session="s") != home
+    assert choose(session="s") == home
 
 
 def test_after_its_time_a_conversation_is_placed_anew() -> None:
     everyone = standings()
     choose = Chooser(Strategy.STICKY, everyone)
     home = choose(session="s")
+    put_to_rest(next(one for one in everyone if one.id == home))
     other = choose([one for one in everyone if one.id != home], session="s")
     assert choose(session="s", now=100.0) == home != other
 

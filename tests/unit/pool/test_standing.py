@@ -106,8 +106,50 @@ def test_models_nobody_asks_for_any_more_make_room_and_rests_stay() -> None:
     for number in range(1000):
         one.use(f"{number}-model", 0.0, 0)
         one.breaker(f"{number}-model", RULES)
-    assert len(list(one.ways())) == 64
+    assert len(list(one.ways())) == 65, "and the whole account"
     assert {way.model for way in one.ways()} >= {"", "m"}
+
+
+def test_names_that_clients_make_up_push_out_no_rest_that_ends_later_and_no_model_of_a_catalogue() -> None:
+    one = standing()
+    one.use("listed", 0.0, 0, is_listed=True)
+    rest(one, RestReason.QUOTA, model="hour", for_s=3600.0)
+    for number in range(100):
+        rest(one, RestReason.RATE, model=f"{number}-model", for_s=60.0)
+    assert {way.model for way in one.ways()} >= {"listed", "hour", "99-model"}
+    for number in range(100):
+        one.use(f"{number}-idle", 0.0, 0)
+    assert {way.model for way in one.ways()} >= {"listed", "hour"}
+    assert len(list(one.ways())) == 65
+
+
+def test_names_that_clients_make_up_push_out_no_pace_that_still_holds() -> None:
+    one = standing()
+    one.use("m", 0.0, 0)
+    one.way("m").pace.learn({"x-ratelimit-limit-requests": "1", "x-ratelimit-remaining-requests": "0"}, 0.0)
+    one.note_state()
+    for number in range(100):
+        one.use(f"{number}-model", 1.0, 0)
+    assert found(one).reason == "paced"
+
+
+def test_what_is_on_trial_is_not_forgotten() -> None:
+    one = standing()
+    rest(one, RestReason.RATE, model="m", for_s=1.0)
+    one.way("m").trial = 7
+    for number in range(100):
+        rest(one, RestReason.RATE, model=f"{number}-model", for_s=60.0)
+    assert one.way("m").trial == 7
+
+
+def test_a_breaker_that_is_open_is_not_forgotten_for_closed_ones() -> None:
+    one = standing()
+    for _ in range(RULES.breaker.in_a_row):
+        one.breaker("glm-5", RULES).went_wrong(0, 1.0, RULES.breaker, lambda: 0.5)
+    for first in "abcdefghijk":
+        for second in "abcdefghijk":
+            one.breaker(f"{first}{second}", RULES)
+    assert [*one.open_breakers()] == ["glm models"]
 
 
 def test_what_rests_of_the_whole_account_stays_however_many_models_rest() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
 from iflow_cli_proxy.core.errors import GatewayError, QuotaExhausted, RateLimited
 from iflow_cli_proxy.pool.rest import RestReason
 from iflow_cli_proxy.pool.rules import PoolRules
@@ -35,6 +37,22 @@ def test_it_rests_after_the_third_failure_in_a_row() -> None:
 def test_a_cool_down_of_nothing_means_no_rest() -> None:
     way = fail(Way("m"), 50, rules=PoolRules(cool_down_s=0.0))
     assert way.rest is None
+
+
+def test_a_cool_down_of_nothing_means_no_rest_after_a_refusal_without_a_time_either() -> None:
+    way = Way("m")
+    way.was_told_to_rest(RestReason.RATE, RateLimited(""), 0.0, "a", PoolRules(cool_down_s=0.0), 1.0)
+    assert way.rest is None, "not even one that lets a single request through at a time"
+
+
+@pytest.mark.parametrize(("running", "failures"), [(0, 3), (1, 4), (3, 5), (50, 9)])
+def test_f63_the_more_requests_run_the_more_of_them_fail_in_a_row_by_chance(running: int, failures: int) -> None:
+    way = Way("m")
+    for _ in range(failures - 1):
+        way.went_wrong(1, 0.0, "a", RULES, 0.0, running)
+    assert way.rest is None
+    way.went_wrong(1, 0.0, "a", RULES, 0.0, running)
+    assert way.rest is not None
 
 
 def test_a_success_ends_a_rest_for_failures_at_once() -> None:

@@ -290,3 +290,26 @@ async def test_clearing_leaves_one_that_is_switched_off_as_it_is(start: StartOne
     await it.watch.look()
     assert await it.services.reset_account("ada")
     assert (it.saved.state, it.saved.is_refused) == (AccountState.DISABLED, False)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_f57_a_rest_ends_in_its_time_although_the_wall_clock_was_set_back(
+    start: StartOne, is_restarted: bool
+) -> None:
+    it = start()
+    it.fails(used_up(600))
+    await it.watch.look()
+    assert it.saved.state is AccountState.COOLING
+
+    it.clock.jump(-86_400)
+    if is_restarted:
+        it = start()
+    longest_s = it.services.pool.rules.longest_rest_s if is_restarted else 660.0
+    for _ in range(int(longest_s // 60) + 1):
+        it.clock.advance(60)
+        await it.watch.look()
+    assert it.saved.state is AccountState.OK
+    for _ in range(120):
+        assert it.serves()
+        it.clock.advance(60)
+        await it.watch.look()

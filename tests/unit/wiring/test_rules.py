@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.pool import AccountPool, Lease
+from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.routing.catalog import Catalog, Model
-from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, routing_table, stream_limits
+from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, pool_rules, routing_table, stream_limits
 from tests.support.gateway import settings_from
 
 
@@ -52,3 +57,18 @@ def test_retries_parameters_and_headers_are_the_settings() -> None:
     assert not rules.answer.names_account
     (rule,) = rules.answer.parameters
     assert (rule.pattern, rule.default, rule.remove) == ("glm-*", {"temperature": 0.5}, ("logprobs",))
+
+
+def test_weights_are_for_everybody_and_those_of_a_pool_for_its_callers() -> None:
+    settings = settings_from(
+        '[routing]\nstrategy = "weighted"\nweights = { "up/big" = 9, "up/*" = 2 }\n'
+        '[pools.team]\naccounts = ["up/*"]\nweights = { "up/small" = 5 }\n'
+    )
+    accounts = [Account(id=name, provider="up", label=name) for name in ("big", "small")]
+    rules = pool_rules(settings, [*accounts, Account(id="other", provider="q", label="other")])
+    assert rules.choosing.weights == {"big": 9, "small": 2}
+    assert rules.pools["team"].weights == {"big": 9, "small": 5}
+
+    pool = AccountPool(accounts, rules=rules)
+    leases = [pool.take(Wish(provider="up"), 0.0) for _ in range(11)]
+    assert Counter(lease.account.id for lease in leases if isinstance(lease, Lease)) == {"big": 9, "small": 2}
