@@ -37,7 +37,11 @@ def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9, - and _.")],
     models: Annotated[
-        GlobsOption, typer.Option(metavar="GLOB,...", help="Only these models, by the name asked for or its target.")
+        GlobsOption,
+        typer.Option(
+            metavar="GLOB,...",
+            help="Only these models, by the name asked for or its target; fallbacks have to fit themselves.",
+        ),
     ] = None,
     accounts: Annotated[
         GlobsOption, typer.Option(metavar="GLOB,...", help="Only accounts whose provider/label fits.")

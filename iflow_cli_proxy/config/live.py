@@ -87,7 +87,7 @@ class ReloadWatch:
         *,
         report: Callable[[Reload], None],
         beside: Callable[[], Iterable[Path]] = tuple,
-        has_keys: Callable[[], bool] = bool,
+        has_keys: Callable[[Settings], bool] = lambda settings: False,
         stat: Callable[[Path], os.stat_result] = os.stat,
     ) -> None:
         self._live = live
@@ -141,7 +141,7 @@ class ReloadWatch:
             self._refuse_gone()
             settings = self._build()
             # The address stays the bound one whatever the files say, so it is that one which must be safe.
-            check_safe(kept_until_restart(self._live.current, settings), has_key_file=self._has_keys())
+            check_safe(kept_until_restart(self._live.current, settings), has_other_keys=self._has_keys(settings))
         except ConfigError as error:
             return stamps, error
         self._present = self._existing()

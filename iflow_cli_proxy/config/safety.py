@@ -17,8 +17,10 @@ _SHORTEST_KEY: Final = 12
 _MAKE_ONE: Final = "make one with `iflow2api key create NAME`"
 
 
-def check_safe(settings: Settings, *, has_key_file: bool = False) -> Settings:
-    """The same settings, if it is safe to serve with them. `has_key_file`: keys.toml holds a key that may be used.
+def check_safe(settings: Settings, *, has_other_keys: bool = False) -> Settings:
+    """The same settings, if it is safe to serve with them.
+
+    `has_other_keys`: somebody can call with a key that is not among the settings.
 
     Raises:
         ConfigError: with the way out.
@@ -29,7 +31,7 @@ def check_safe(settings: Settings, *, has_key_file: bool = False) -> Settings:
             param="server.workers",
             hint="leave it at 1",
         )
-    has_keys = has_key_file or bool(settings.auth.client_keys) or settings.auth.accept_account_ids
+    has_keys = has_other_keys or bool(settings.auth.client_keys)
     if not is_loopback(settings.server.host):
         _check_public(settings, has_keys=has_keys)
     elif are_keys_required(settings) and not has_keys:

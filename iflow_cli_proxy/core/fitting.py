@@ -8,6 +8,7 @@ equals the client's own words travel on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -36,6 +37,7 @@ _HIGH: Final = "high"
 _ELSEWHERE: Final = "(the picture follows)"
 _BETWEEN: Final = "\n\n"
 _USUAL_LIMIT: Final = "max_tokens"
+_LONGEST_USER: Final = 64
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ def fitted(request: ChatRequest, profile: Profile) -> Fitted:
     notes += [Note("tools", f"{old} is called {new} upstream") for old, new in names.items()]
     if names:
         request = _renamed(request, names)
-    for step in (_with_clean_schemas, _with_results_alone, _with_early_system, _with_thinking, _with_format, _plainer):
+    for step in _STEPS:
         request = step(request, profile, notes)
     return Fitted(request=request, names=names, notes=tuple(notes))
 
@@ -187,6 +189,13 @@ def _joined(parts: Iterable[Part]) -> Iterator[Part]:
         yield Text(text=_BETWEEN.join(texts))
 
 
+def _with_short_user(request: ChatRequest, profile: Profile, notes: list[Note]) -> ChatRequest:
+    """Agents put whole objects there, of which some upstreams take 64 characters; all that counts is who is who."""
+    if len(request.user) <= _LONGEST_USER:
+        return request
+    return msgspec.structs.replace(request, user=sha256(request.user.encode("utf-8", "surrogatepass")).hexdigest())
+
+
 # --- thinking and form --------------------------------------------------------------------------------------------
 
 
@@ -260,3 +269,14 @@ def _each_part(messages: Iterable[Message], change: Callable[[Part], Part]) -> t
 
 def _text_of(parts: Iterable[Part]) -> str:
     return _BETWEEN.join(part.text for part in parts if isinstance(part, Text))
+
+
+_STEPS: Final = (
+    _with_clean_schemas,
+    _with_results_alone,
+    _with_early_system,
+    _with_thinking,
+    _with_format,
+    _with_short_user,
+    _plainer,
+)

@@ -7,6 +7,7 @@ by their ids. Refuses to know how a protocol writes messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,8 +18,11 @@ from iflow_cli_proxy.core.jsonx import Json, JsonError
 
 NO_ARGUMENTS: Final = "{}"
 _CLOSER: Final = {"{": "}", "[": "]"}
-_ESCAPE: Final = "\\"
 _QUOTE: Final = '"'
+_WHOLE_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BRACKET: Final = re.compile(r"[][{}]")
+_LONGEST_MENDED: Final = 1_000_000
+"""Characters of arguments that are closed where they were cut off; no model writes as many in one call."""
 
 _check: Final = jsonx.typed(jsonx.Raw)
 """Reads a text to its end without building anything."""
@@ -75,7 +79,8 @@ def _as_they_stand(caller: int, results: Sequence[int | None]) -> tuple[int | No
 def mended_arguments(arguments: Json) -> str | None:
     """The arguments of a call as JSON text, unchanged if they are that already; None when nothing can be made of them.
 
-    A text that was cut off is closed where it ends.
+    A text that was cut off is closed where it ends, unless it is so long that looking for its end would keep everybody
+    else waiting.
     """
     if not isinstance(arguments, str):
         return NO_ARGUMENTS if arguments is None else jsonx.encode(arguments).decode()
@@ -83,6 +88,8 @@ def mended_arguments(arguments: Json) -> str | None:
         return arguments
     if not arguments.strip():
         return NO_ARGUMENTS
+    if len(arguments) > _LONGEST_MENDED:
+        return None
     closed = arguments + _missing_end(arguments)
     return closed if is_json(closed) else None
 
@@ -97,16 +104,12 @@ def is_json(text: str) -> bool:
 
 def _missing_end(text: str) -> str:
     """What would close the string and the brackets that are open at the end of `text`."""
+    outside = _WHOLE_STRING.sub("", text)
+    before, quote, _ = outside.partition(_QUOTE)
     open_brackets: list[str] = []
-    is_in_string = is_escaped = False
-    for letter in text:
-        if is_in_string:
-            is_in_string = is_escaped or letter != _QUOTE
-            is_escaped = not is_escaped and letter == _ESCAPE
-        elif letter == _QUOTE:
-            is_in_string = True
-        elif letter in _CLOSER:
-            open_brackets.append(_CLOSER[letter])
-        elif letter in _CLOSER.values() and open_brackets:
+    for bracket in _BRACKET.findall(before):
+        if bracket in _CLOSER:
+            open_brackets.append(_CLOSER[bracket])
+        elif open_brackets:
             open_brackets.pop()
-    return (_QUOTE if is_in_string else "") + "".join(reversed(open_brackets))
+    return quote + "".join(reversed(open_brackets))

@@ -51,7 +51,10 @@ class ThinkTags:
                 self._others[event.part] = number = self._next()
                 return [msgspec.structs.replace(event, part=number)]
             case Delta() if event.part in self._texts:
-                return self._more(self._texts[event.part], event.text)
+                text = self._texts[event.part]
+                if text.text == event.part and not text.held and not text.closing:
+                    return [event]
+                return self._more(text, event.text)
             case Sealed() if event.part in self._texts:
                 return []  # texts have none
             case PartEnded() if event.part in self._texts:

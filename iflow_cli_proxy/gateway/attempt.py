@@ -13,12 +13,12 @@ import msgspec
 
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.errors import GatewayError, InvalidRequest
 from iflow_cli_proxy.core.fitting import fitted, fitted_fields
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
-from iflow_cli_proxy.gateway.opening import Begun, Opening
+from iflow_cli_proxy.gateway.opening import Begun, Found, Opening
 from iflow_cli_proxy.gateway.record import AttemptRecord, Exchange
 from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, Relay, WholeAnswer
 from iflow_cli_proxy.gateway.rewording import COMPRESSED_HEADER
@@ -29,7 +29,7 @@ from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope, Voice
 from iflow_cli_proxy.providers.base import Call, Provider
 from iflow_cli_proxy.routing.parameters import ParameterRule, apply_rules
 from iflow_cli_proxy.routing.resolve import Route
-from iflow_cli_proxy.transport.base import Transport, UpstreamReply
+from iflow_cli_proxy.transport.base import Transport, UpstreamReply, UpstreamRequest
 
 CANCELLED: Final = "cancelled"
 """Ending of an attempt that nothing was wrong with: the client left, or the gateway is stopping."""
@@ -44,12 +44,16 @@ class Upstream:
     transport: Transport
     stream_limits: Limits = field(default_factory=Limits)
     json_limits: Limits = field(default_factory=Limits)
-    profile: Profile = field(default_factory=Profile)
-    """What it really supports."""
+    probed: Profile | None = None
+    """What it really supports, where somebody has found out."""
     needs_login: bool = False
     """There are accounts, but each of them waits for a person."""
     rests_until: float = 0.0
     """Monotonic; no account can be used before, then one may be."""
+
+    @property
+    def profile(self) -> Profile:
+        return self.probed or self.provider.profile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,22 +135,12 @@ class Attempt:
         provider = self._upstream.provider
         request = provider.prepare(self._call(provider))
         self._is_sent = True
-        with question.deadline:
-            reply = self._reply = await self._upstream.transport.send(request)
-        opening = Opening(
-            codec=question.codec,
-            voice=question.voice,
-            upstream_codec=self._codecs[provider.protocol],
-            provider=provider,
-            envelope=question.envelope,
-            options=self._options(),
-            reply=reply,
-            deadline=question.deadline,
-            key=self.lease.account.api_key,
-            names=self._names,
-            choices=self._codecs[provider.protocol].count_choices(request.body) if question.envelope.choices > 1 else 1,
-        )
-        found = await opening.read()
+        exchange.is_asking = True
+        try:
+            found, reply = await self._ask(request)
+        finally:
+            exchange.is_asking = False
+        exchange.answered_by = self.route
         exchange.waited_s = question.deadline.waited_s
         exchange.first_byte_s = self._clock.monotonic() - exchange.started_at
         headers = self._headers(reply)
@@ -156,6 +150,25 @@ class Attempt:
         exchange.usage = found.usage or _estimated(len(found.body))
         self.close()  # the account is free before the client has read a byte
         return ReadyStream(found.body, headers) if found.is_stream else WholeAnswer(body=found.body, headers=headers)
+
+    async def _ask(self, request: UpstreamRequest) -> tuple[Found, UpstreamReply]:
+        question, provider = self._question, self._upstream.provider
+        with question.deadline:
+            reply = self._reply = await self._upstream.transport.send(request)
+        opening = Opening(
+            codec=question.codec,
+            voice=question.voice,
+            upstream_codec=self._upstream_codec(provider),
+            provider=provider,
+            envelope=question.envelope,
+            options=self._options(),
+            reply=reply,
+            deadline=question.deadline,
+            key=self.lease.account.api_key,
+            names=self._names,
+            choices=self._upstream_codec(provider).count_choices(request.body) if question.envelope.choices > 1 else 1,
+        )
+        return await opening.read(), reply
 
     def close(self, ending: GatewayError | str = "") -> None:
         """Close what is open upstream, free the account and note how it went; `ending` is empty when it went well."""
@@ -187,16 +200,30 @@ class Attempt:
 
     def _call(self, provider: Provider) -> Call:
         envelope, profile = self._question.envelope, self._upstream.profile
-        is_same = provider.protocol == self._question.codec.name
-        fields = envelope.fields if is_same else self._translated(self._codecs[provider.protocol])
+        codec = self._upstream_codec(provider)
+        fields = envelope.fields if codec is self._question.codec else self._translated(codec)
         return Call(
             account=self.lease.account,
             model=self.route.model,
             fields=apply_rules(fitted_fields(fields, profile), self.route.model, self._rules.parameters),
             is_stream=envelope.is_stream,
+            protocol=codec.name,
             conversation=self._question.conversation,
             wants_usage=profile.stream_usage is not False,
         )
+
+    def _upstream_codec(self, provider: Provider) -> Codec:
+        """Raises InvalidRequest where the upstream has nothing of what was asked for."""
+        codec = self._question.codec
+        if not codec.is_passed_on:
+            return self._codecs[provider.protocol]
+        if codec.name not in provider.passes_on:
+            raise InvalidRequest(
+                f"`{provider.name}` has no endpoint for this.",
+                hint="ask for a model of another provider",
+                param="model",
+            )
+        return codec
 
     def _translated(self, codec: Codec) -> Mapping[str, Any]:
         """The request in the upstream's protocol, as this upstream takes it."""
@@ -220,6 +247,7 @@ class Attempt:
             shows_usage=self._question.envelope.wants_usage,
             asked=self._question.envelope.values,
             prompt_tokens=self._question.tokens,
+            elapsed_s=lambda: self._clock.monotonic() - self._question.exchange.started_at,
             merges_reasoning=self._rules.merges_reasoning,
         )
 
@@ -262,6 +290,7 @@ class Attempt:
             headers["x-iflow2api-route"] = _header_safe(exchange.route)
             headers["x-iflow2api-attempts"] = str(len(exchange.attempts) + 1)
             headers["x-iflow2api-overhead-ms"] = f"{overhead_s * 1000:.1f}"
+            headers |= _changes(exchange)
         return headers
 
 
@@ -272,6 +301,16 @@ def _spent(usage: Usage, lease: Lease) -> int:
 
 def _estimated(characters: int) -> Usage:
     return Usage(completion=estimate_tokens(characters), is_estimated=True)
+
+
+def _changes(exchange: Exchange) -> dict[str, str]:
+    """What was done to the request before anybody was asked."""
+    headers = {}
+    if exchange.described:
+        headers["x-iflow2api-described"] = _header_safe(exchange.described)
+    if exchange.repairs:
+        headers["x-iflow2api-repaired"] = f"{exchange.repairs} {'change' if exchange.repairs == 1 else 'changes'}"
+    return headers
 
 
 def _header_safe(text: str) -> str:

@@ -22,8 +22,9 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, StreamAnswer, WholeAnswer
 from iflow_cli_proxy.protocols.base import EncodeOptions, Voice
 
-AskOn: TypeAlias = Callable[[str], Awaitable[Answer]]
-"""Asks for what follows the text that was said so far; the answer speaks through the same Seam."""
+AskOn: TypeAlias = Callable[[str, Exchange], Awaitable[Answer]]
+"""Asks for what follows the text that was said so far; the answer speaks through the same Seam, and its facts go into
+an exchange of its own."""
 
 GO_ON: Final = (
     "Your answer was cut off by a length limit. Continue it exactly where it stopped, in the middle of the word or line"
@@ -119,39 +120,44 @@ class Seam:
             self._assembler.feed(event)
 
 
-async def continued(first: Answer, seam: Seam, ask_on: AskOn, exchange: Exchange) -> Answer:
+async def continued(
+    first: Answer, seam: Seam, ask_on: AskOn, exchange: Exchange, *, close: Callable[[], None] = lambda: None
+) -> Answer:
     """`first`, spoken through `seam`, and what follows it: a JSON answer is asked on at once, a stream as it is read.
 
-    The usage and the errors that `exchange` ends with are those of the answer as a whole.
+    The usage and the errors that `exchange` ends with are those of the answer as a whole. `close` is called at the end
+    of a stream.
     """
     if not isinstance(first, WholeAnswer):
-        return ContinuedStream(first, seam, ask_on, exchange)
-    answer, sum_up = first, _Sum(exchange)
-    while seam.wants_more:
-        sum_up.next()
-        try:
-            further = await ask_on(seam.text)
-        except GatewayError:
-            sum_up.close()
-            body = seam.finish_reply()
-            exchange.usage = exchange.usage or Usage(completion=estimate_tokens(len(body)), is_estimated=True)
-            return WholeAnswer(body=body, headers=answer.headers)
-        assert isinstance(further, WholeAnswer), "a question is answered in the form it was asked in"
-        answer = further
-    sum_up.close()
+        return ContinuedStream(first, seam, ask_on, exchange, close)
+    answer, rounds = first, _Rounds(exchange)
+    try:
+        while seam.wants_more:
+            further = await ask_on(seam.text, rounds.next())
+            assert isinstance(further, WholeAnswer), "a question is answered in the form it was asked in"
+            answer = further
+    except GatewayError:
+        answer = WholeAnswer(body=seam.finish_reply(), headers=answer.headers)
+    finally:
+        rounds.sum_up()
+        said = Usage(completion=estimate_tokens(len(seam.text)), is_estimated=True)
+        exchange.usage = exchange.usage or said
     return answer
 
 
 class ContinuedStream:
     """Several streams as one. The next is asked for when the one before has been read to its end."""
 
-    def __init__(self, first: StreamAnswer, seam: Seam, ask_on: AskOn, exchange: Exchange) -> None:
+    def __init__(
+        self, first: StreamAnswer, seam: Seam, ask_on: AskOn, exchange: Exchange, close: Callable[[], None]
+    ) -> None:
         self.headers: Mapping[str, str] = first.headers
         self._now = first
         self._seam = seam
         self._ask_on = ask_on
         self._exchange = exchange
-        self._sum = _Sum(exchange)
+        self._close = close
+        self._rounds = _Rounds(exchange)
         self._is_closed = False
 
     async def read(self) -> bytes:
@@ -161,9 +167,8 @@ class ContinuedStream:
             if not self._seam.wants_more:
                 return b""
             await self._now.aclose()  # its account may be the only one there is
-            self._sum.next()
             try:
-                further = await self._ask_on(self._seam.text)
+                further = await self._ask_on(self._seam.text, self._rounds.next())
             except GatewayError:
                 return self._seam.finish_stream()
             assert not isinstance(further, WholeAnswer), "a question is answered in the form it was asked in"
@@ -176,25 +181,34 @@ class ContinuedStream:
         try:
             await self._now.aclose()
         finally:
-            self._sum.close()
+            self._close()
+            self._rounds.sum_up()
             if self._seam.is_mended:
                 self._exchange.error_kind = ""
 
 
-class _Sum:
-    """Keeps, of an exchange that each answer writes its own facts into, what is true of all of them."""
+class _Rounds:
+    """The exchange of an answer, and one for each that follows it.
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._usage = Usage()
-        self._first_byte_s = exchange.first_byte_s
+    Nothing of a further answer has gone to the client while it is waited for, so it may fail over and be renewed as if
+    it were the first; the attempts of all are listed together.
+    """
 
-    def next(self) -> None:
-        """The answer so far is done; the exchange is ready for the next one's facts."""
-        self._usage += self._exchange.usage or Usage()
-        self._exchange.usage = None
+    def __init__(self, first: Exchange) -> None:
+        self._first = first
+        self._further: list[Exchange] = []
 
-    def close(self) -> None:
-        self.next()
-        self._exchange.usage = self._usage if self._usage else None
-        self._exchange.first_byte_s = self._first_byte_s
+    def next(self) -> Exchange:
+        self._further.append(
+            msgspec.structs.replace(self._first, usage=None, error_kind="", is_asking=False, is_committed=False)
+        )
+        return self._further[-1]
+
+    def sum_up(self) -> None:
+        """Everything that was used, and what went wrong in the end; once."""
+        further, self._further = self._further, []
+        for one in further:
+            if one.usage is not None:
+                self._first.usage = one.usage if self._first.usage is None else self._first.usage + one.usage
+            self._first.error_kind = one.error_kind or self._first.error_kind
+            self._first.waited_s = max(self._first.waited_s, one.waited_s)

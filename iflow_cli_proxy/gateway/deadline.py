@@ -7,6 +7,8 @@ fires, looks at the notes and either goes back to sleep for the rest or ends the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -72,7 +74,7 @@ class Deadline:
         self._arm()
 
     def restart(self) -> None:
-        """A new attempt: the first-byte clock starts again, the total one goes on."""
+        """A new attempt: the first-byte clock starts again, the total one goes on; also after `close`."""
         self._first_byte_from = self._content_from = self._left_at = self._loop.time()
         if self._timer is None:
             self._arm()  # it fired, which ended the attempt before
@@ -84,6 +86,19 @@ class Deadline:
 
     def saw_content(self) -> None:
         self._content_from = self._left_at = self._loop.time()
+
+    @asynccontextmanager
+    async def within_total(self) -> AsyncIterator[None]:
+        """Guards what has to be done before an upstream is asked: its silence is no upstream's, so only the total limit
+        holds."""
+        limit = asyncio.timeout(max(0.0, self.remaining_s()))
+        try:
+            async with limit:
+                yield
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise self._expiry("total", self._limits.total_s) from error
 
     def remaining_s(self) -> float:
         """Seconds until the total limit."""

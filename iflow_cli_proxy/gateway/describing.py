@@ -1,24 +1,31 @@
 """Asks the gateway itself what is in an image: one whole answer from the vision model, as an exchange of its own.
 
-So accounts, limits, retries and fallbacks hold for it as for any request. The wording follows the vendor's own client,
-which asks at temperature 0.1 for at most 2000 tokens (reference, section 5.8).
+So accounts, limits, retries and fallbacks hold for it as for any request, and it is made for whoever sent the image:
+with the accounts they may use, in their place of the queue, and at their expense. Only their list of models says
+nothing of it, for the vision model is the choice of whoever runs the gateway. The wording follows the vendor's own
+client, which asks at temperature 0.1 for at most 2000 tokens (reference, section 5.8).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock
+from iflow_cli_proxy.core.compress import IMAGE_TOKENS
 from iflow_cli_proxy.core.errors import GatewayError, Malformed
 from iflow_cli_proxy.core.events import PartKind
 from iflow_cli_proxy.core.request import ChatRequest, Image, Message, Role, Sampling, Text
+from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
 from iflow_cli_proxy.gateway.vision import Description
+from iflow_cli_proxy.pool.client_key import Caller
 from iflow_cli_proxy.protocols.base import Codec, Inbound
 
+_IMAGE: Final = Usage(prompt=IMAGE_TOKENS)
 Ask: TypeAlias = Callable[[Inbound, Exchange], Awaitable[Answer]]
 """`Gateway.answer`."""
 
@@ -51,10 +58,15 @@ class Describer:
         self._new_id = new_id
         self._on_end = on_end
 
-    async def __call__(self, image: Image, hint: str) -> Description:
+    async def __call__(self, image: Image, hint: str, asker: Exchange) -> Description:
         """Raises GatewayError when the model cannot be asked."""
         exchange = Exchange(
-            request_id=self._new_id(), protocol=self._codec.name, started_at=self._clock.monotonic(), asked=self._model
+            request_id=self._new_id(),
+            protocol=self._codec.name,
+            started_at=self._clock.monotonic(),
+            asked=self._model,
+            client=asker.client,
+            caller=_with_any_model(asker.caller),
         )
         try:
             answer = await self._ask(self._question(image, hint, exchange.request_id), exchange)
@@ -64,6 +76,8 @@ class Describer:
             exchange.error_kind = error.kind
             raise
         finally:
+            exchange.end()
+            _charge(asker, exchange)
             self._on_end(exchange)
         return Description(text=text, usage=exchange.usage)
 
@@ -88,3 +102,16 @@ class Describer:
         reply = self._codec.decode_reply(answer.body, self._codec.decode_error)
         parts = reply.choices[0].parts if reply.choices else ()
         return "".join(part.text for part in parts if part.kind is PartKind.TEXT)
+
+
+def _with_any_model(caller: Caller) -> Caller:
+    return caller if caller.key is None else replace(caller, key=replace(caller.key, models=()))
+
+
+def _charge(asker: Exchange, exchange: Exchange) -> None:
+    """What was spent for `asker`, whether or not it helped; an image that nobody counted costs what it usually does."""
+    if not exchange.attempts:
+        return
+    asker.requests_beside += 1
+    if exchange.usage is not None:
+        asker.usage_beside += exchange.usage + _IMAGE if exchange.usage.is_estimated else exchange.usage

@@ -10,32 +10,39 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isfinite
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from iflow_cli_proxy.core.clock import Clock
-from iflow_cli_proxy.core.usage import estimate_tokens
+from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Question, Upstream
 from iflow_cli_proxy.gateway.continuing import ContinuedStream, Seam, asking_on, continued, may_continue
+from iflow_cli_proxy.gateway.counting import TokenScale
 from iflow_cli_proxy.gateway.course import Course, Means
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.images import LARGEST_BYTES, Fetch, check_sizes, inline_images
 from iflow_cli_proxy.gateway.record import Exchange
-from iflow_cli_proxy.gateway.relay import Answer, Relay
+from iflow_cli_proxy.gateway.relay import Answer, Relay, WholeAnswer
 from iflow_cli_proxy.gateway.renewal import NoRenewal, Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries
 from iflow_cli_proxy.gateway.rewording import reworded
 from iflow_cli_proxy.gateway.session import conversation_of, session_of
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.vision import VisionBridge
-from iflow_cli_proxy.pool.client_key import allowed_accounts, allows_model, check_model
+from iflow_cli_proxy.pool.client_key import ClientKey, allowed_accounts, allows_model, check_model
 from iflow_cli_proxy.pool.rules import Strategy
 from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound, Voice
+from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
+Recall: TypeAlias = Callable[[Envelope], Envelope]
+
+_IMAGE_DATA: Final = b"base64"
+_NO_RETRY_HEADER: Final = "x-no-retry"
 _TIMEOUT_HEADER: Final = "x-request-timeout"
 _MOST_ROUTES: Final = 1024
+_MOST_TABLES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +71,11 @@ class Gateway:
         chance: Callable[[], float],
         renewal: Renewal | None = None,
         fetch: Fetch | None = None,
+        room: Room | None = None,
         bridge: VisionBridge | None = None,
+        scale: TokenScale | None = None,
     ) -> None:
+        """`room` is what fetched images may take up until their requests have ended, together with all others in it."""
         self.codecs = codecs
         self.upstreams = upstreams
         self.table = table
@@ -83,61 +93,113 @@ class Gateway:
             clock=clock,
             chance=chance,
             renewal=renewal or NoRenewal(),
-            bridge=bridge,
         )
         self._fetch = fetch
+        self._room = room or Room()
+        self._bridge = bridge
+        self._scale = scale or TokenScale()
         self._routes: dict[str, tuple[Route, ...]] = {}
         """Names that were resolved already: catalogues do not change while a gateway lives."""
+        self._tables: dict[tuple[str, ...], RoutingTable] = {}
+        """What is left of the table for keys that may use some models only, by their globs."""
 
-    async def answer(self, inbound: Inbound, exchange: Exchange) -> Answer:
+    async def answer(self, inbound: Inbound, exchange: Exchange, *, recall: Recall | None = None) -> Answer:
         """The client's answer; a stream is past its commit point when it is returned.
+
+        `recall` puts earlier turns in front of a checked request.
 
         Raises:
             GatewayError: nothing good came of it. The caller words it in the client's protocol.
         """
         codec = self.codecs[inbound.protocol]
-        envelope = await self._understood(codec, inbound)
+        envelope = self._understood(codec, inbound, exchange, recall)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
         exchange.voice = voice = codec.voice(envelope)
-        routes = self._allowed_routes(exchange)
+        routes = self._allowed_routes(envelope.model, exchange.caller.key)
+        if (at_once := codec.answer_at_once(envelope, self._means.clock.now())) is not None:
+            return WholeAnswer(body=at_once, headers={})
         seam = self._seam(codec, voice, envelope)
-        question = self._question(codec, seam or voice, envelope, inbound, exchange, routes[0])
-        tries = Tries(forbids_ambiguous=inbound.headers.get("x-no-retry", "") not in ("", "0"))
-        self._budget.first_attempt()
+        exchange.at_end.append(partial(self._learn, exchange, inbound.body))
+        deadline = Deadline(self._limits(routes[0], envelope, inbound))
         answer: Answer | None = None
         try:
-            answer = await Course(self._means, question, routes, tries).run()
+            envelope = await self._with_images(codec, envelope, deadline, exchange)
+            question = self._question(codec, seam or voice, envelope, inbound, exchange, deadline)
+            means = self._means_of(question)
+            self._budget.first_attempt()
+            no_retry = inbound.headers.get(_NO_RETRY_HEADER, "") not in ("", "0")
+            answer = await Course(means, question, routes, Tries(forbids_ambiguous=no_retry)).run()
             if seam is not None:
-                answer = await continued(answer, seam, partial(self._ask_on, question, routes), exchange)
+                ask_on = partial(self._ask_on, question, means, no_retry)
+                answer = await continued(answer, seam, ask_on, exchange, close=deadline.close)
             return answer
         finally:
             if not isinstance(answer, Relay | ContinuedStream):
-                question.deadline.close()
+                deadline.close()
 
-    async def _understood(self, codec: Codec, inbound: Inbound) -> Envelope:
+    def count(self, envelope: Envelope, size_bytes: int, exchange: Exchange) -> int:
+        """About how many tokens a prompt of that many bytes has.
+
+        Raises:
+            GatewayError: the model is not known, or not for this key.
+        """
+        self._allowed_routes(envelope.model, exchange.caller.key)
+        images = self.codecs[exchange.protocol].find_images(envelope)
+        shown = sum(len(placed.image.data) for placed in images)
+        return self._scale.tokens(envelope.model, size_bytes - shown, len(images))
+
+    def _learn(self, exchange: Exchange, body: bytes) -> None:
+        """What the upstream counted, of a prompt that went to it once and holds text only."""
+        usage = exchange.usage
+        if usage is None or usage.is_estimated or len(exchange.attempts) != 1 or _IMAGE_DATA in body:
+            return
+        self._scale.learn(exchange.asked, len(body), usage.prompt)
+
+    def _understood(self, codec: Codec, inbound: Inbound, exchange: Exchange, recall: Recall | None) -> Envelope:
         """The checked request, with what the settings mend in it."""
         envelope = codec.read_envelope(inbound)
+        if recall is not None:
+            envelope = recall(envelope)
         if len(inbound.body) > LARGEST_BYTES:
             check_sizes(codec.find_images(envelope))
         if self.rules.answer.repairs_messages:
-            envelope, _ = codec.repair(envelope)
-        return envelope if self._fetch is None else await inline_images(codec, envelope, self._fetch)
+            envelope, notes = codec.repair(envelope)
+            exchange.repairs = len(notes)
+        return envelope
+
+    async def _with_images(self, codec: Codec, envelope: Envelope, deadline: Deadline, exchange: Exchange) -> Envelope:
+        """The same request with the images that it names by URL. They take up room until it has ended."""
+        if self._fetch is None:
+            return envelope
+        share = self._room.share()
+        exchange.at_end.append(share.give_back)
+        async with deadline.within_total():
+            return await inline_images(codec, envelope, self._fetch, hold=share.take)
+
+    def _means_of(self, question: Question) -> Means:
+        """What this request's attempts are made with: models its key may use, a bridge at its own expense."""
+        means, key = self._means, question.exchange.caller.key
+        if self._bridge is not None:
+            means = replace(means, bridge=self._bridge.on_behalf_of(question.exchange, question.deadline))
+        return replace(means, table=self._table_of(key)) if key is not None and key.models else means
 
     def _seam(self, codec: Codec, voice: Voice, envelope: Envelope) -> Seam | None:
         """Only for answers that may be asked on: they leave the fast path."""
         times = self.rules.answer.continues
         return Seam(voice, times) if times and may_continue(codec.decode_request(envelope)) else None
 
-    async def _ask_on(self, question: Question, routes: tuple[Route, ...], text: str) -> Answer:
-        """The same conversation with the answer so far, for the rest of it."""
-        codec, envelope = question.codec, question.envelope
+    async def _ask_on(self, question: Question, means: Means, no_retry: bool, text: str, exchange: Exchange) -> Answer:
+        """The same conversation with the answer so far, for the rest of it, from the model that began it."""
+        codec, envelope, route = question.codec, question.envelope, exchange.answered_by
+        assert route is not None, "what is asked on was answered"
         request = asking_on(codec.decode_request(envelope), text)
-        further = msgspec.structs.replace(question, envelope=reworded(envelope, codec, request))
+        further = msgspec.structs.replace(question, envelope=reworded(envelope, codec, request), exchange=exchange)
+        means = replace(means, table=RoutingTable(catalogs={route.provider: Catalog()}))
         self._budget.first_attempt()
-        return await Course(self._means, further, routes, Tries()).run()
+        return await Course(means, further, (route,), Tries(forbids_ambiguous=no_retry)).run()
 
     def _question(
-        self, codec: Codec, voice: Voice, envelope: Envelope, inbound: Inbound, exchange: Exchange, route: Route
+        self, codec: Codec, voice: Voice, envelope: Envelope, inbound: Inbound, exchange: Exchange, deadline: Deadline
     ) -> Question:
         conversation = conversation_of(inbound.headers, envelope.values)
         key = exchange.caller.key
@@ -147,12 +209,12 @@ class Gateway:
             voice=voice,
             envelope=envelope,
             conversation=conversation,
-            deadline=Deadline(self._limits(route, envelope, inbound)),
+            deadline=deadline,
             exchange=exchange,
             session=session_of(conversation, envelope.values) if self._is_sticky(pool) else "",
             allowed=self._allowed_accounts(exchange),
             pool=pool,
-            tokens=estimate_tokens(len(inbound.body)),
+            tokens=self._scale.tokens(envelope.model, len(inbound.body)),
         )
 
     def _is_sticky(self, pool: str) -> bool:
@@ -167,16 +229,37 @@ class Gateway:
             caller, (one.account for one in self.turnstile.pool.standings()), self.rules.pools
         )  # fmt: skip
 
-    def _allowed_routes(self, exchange: Exchange) -> tuple[Route, ...]:
-        """Those that the caller's key may take. Raises Forbidden when there is none."""
-        asked, key = exchange.asked, exchange.caller.key
+    def _allowed_routes(self, asked: str, key: ClientKey | None) -> tuple[Route, ...]:
+        """Those that a caller's key may take. Raises Forbidden when there is none."""
         routes = self._routes_of(asked)
         if key is None or not key.models:
             return routes
-        allowed = tuple(route for route in routes if allows_model(key, asked, str(route)))
+        allowed = tuple(route for route in routes if self._allows(key, asked, route))
         if not allowed:
             check_model(key, asked, str(routes[0]))
         return allowed
+
+    def _allows(self, key: ClientKey, asked: str, route: Route) -> bool:
+        """By the name asked for or the one it stands for, with or without a wish; a fallback stands for itself alone,
+        since any client can make the model that it asks for fail."""
+        model, wish = self.table.catalogs[route.provider].split(route.model)
+        plain = f"{route.provider}/{model.id if model is not None else route.model.removesuffix(wish)}"
+        if route.is_fallback:
+            return allows_model(key, plain, str(route))
+        return allows_model(key, asked, str(route)) or allows_model(key, asked.removesuffix(wish), plain)
+
+    def _table_of(self, key: ClientKey) -> RoutingTable:
+        """The table without models that the key may not ask for: no larger window is found there either."""
+        known = self._tables.get(key.models)
+        if known is None:
+            catalogs = {
+                name: Catalog(model for model in catalog if allows_model(key, model.id, f"{name}/{model.id}"))
+                for name, catalog in self.table.catalogs.items()
+            }
+            known = replace(self.table, catalogs=catalogs)
+            if len(self._tables) < _MOST_TABLES:
+                self._tables[key.models] = known
+        return known
 
     def _routes_of(self, asked: str) -> tuple[Route, ...]:
         known = self._routes.get(asked)

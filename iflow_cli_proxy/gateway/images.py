@@ -26,10 +26,15 @@ LARGEST_BYTES: Final = 20 * 1024 * 1024
 LARGEST_SUM_BYTES: Final = 40 * 1024 * 1024
 
 
-async def inline_images(codec: Codec, envelope: Envelope, fetch: Fetch) -> Envelope:
+async def inline_images(
+    codec: Codec, envelope: Envelope, fetch: Fetch, *, hold: Callable[[int], None] = lambda size: None
+) -> Envelope:
     """The same request with every image as data; the very same object when there was nothing to fetch.
 
+    `hold` is told how many bytes are kept for each.
+
     Raises:
+        Busy: there is no room for them.
         InvalidRequest: a URL is not allowed, its image cannot be had, or there are too many or too large ones.
     """
     images = codec.find_images(envelope)
@@ -47,6 +52,7 @@ async def inline_images(codec: Codec, envelope: Envelope, fetch: Fetch) -> Envel
     async def fetched(url: str) -> Image:
         image = await fetch(url, first[url])
         room.take(data_bytes(image), first[url])
+        hold(len(image.data))
         return image
 
     by_url = dict(zip(first, await each(fetched, tuple(first)), strict=True))

@@ -6,6 +6,9 @@ that is still open, less what it repeats; its thinking is left out, and its usag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from iflow_cli_proxy.core.events import (
     ChoiceEnded,
     Delta,
@@ -23,6 +26,9 @@ from iflow_cli_proxy.core.events import (
 )
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.overlap import OverlapTrim
+
+_OLD_CALL: Final = "function_call"
+"""A tool call from before there were several; it has no canonical words and travels among the fields beside them."""
 
 
 class Joiner:
@@ -78,7 +84,7 @@ class Joiner:
             case UsageReported():
                 self._usage = event.usage
             case Started() | Extra():
-                return [event] if self.is_first else []
+                return self._said_beside(event)
             case Ended():
                 return self._answer_ended()
             case Failed():
@@ -104,6 +110,8 @@ class Joiner:
     # --- parts ----------------------------------------------------------------------------------------------------
 
     def _started(self, event: PartStarted) -> list[Event]:
+        if event.choice and not self.is_first:
+            return []  # nobody asked for another choice, and the answer so far has none
         if event.choice or event.kind not in (PartKind.TEXT, PartKind.REASONING):
             self._is_joinable = False
         if not self.is_first and self._part is not None:
@@ -150,7 +158,17 @@ class Joiner:
 
     # --- ends -----------------------------------------------------------------------------------------------------
 
+    def _said_beside(self, event: Started | Extra) -> list[Event]:
+        """Fields without canonical words are part of the first answer; a call in an old form among them is a call."""
+        if not self.is_first:
+            return []
+        if isinstance(event, Extra) and _holds_call(event.fields):
+            self._is_joinable = False
+        return [event]
+
     def _choice_ended(self, event: ChoiceEnded) -> list[Event]:
+        if event.choice and not self.is_first:
+            return []
         if event.choice == 0 and self._is_joinable:
             self._end = event
             return []
@@ -184,3 +202,8 @@ class Joiner:
     def _report_usage(self) -> list[Event]:
         self._add_usage()
         return [] if self._earlier_usage is None else [UsageReported(usage=self._earlier_usage)]
+
+
+def _holds_call(fields: Mapping[str, Any]) -> bool:
+    message = fields.get("message")
+    return bool(fields.get(_OLD_CALL)) or (isinstance(message, Mapping) and bool(message.get(_OLD_CALL)))

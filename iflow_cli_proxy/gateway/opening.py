@@ -136,7 +136,9 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             tap = self.codec.tap(self._judge, words, self.choices)
             return FastPipe(self.codec, tap, shows_usage=self.envelope.wants_usage)
         memory = Memory(self._judge)
-        decoder = self.upstream_codec.stream_decoder(memory.judge, words, self.choices)
+        decoder = self.upstream_codec.stream_decoder(
+            memory.judge, words, self.choices, keeps_extras=self.upstream_codec is self.codec
+        )
         events = Chain(decoder, *self._restoring())
         encoder = self.voice.stream_encoder(self.options)
         return SlowPipe(self.upstream_codec.framer(), events, encoder, memory.error_of, self.choices)
@@ -161,7 +163,10 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     async def _collected(self, chunk: bytes) -> Whole:
         """The upstream streams although nobody asked: the same conversation, assembled while it comes."""
         memory = Memory(self._judge)
-        decoder = self.upstream_codec.stream_decoder(memory.judge, self.provider.failing_stop_words, self.choices)
+        words = self.provider.failing_stop_words
+        decoder = self.upstream_codec.stream_decoder(
+            memory.judge, words, self.choices, keeps_extras=self.upstream_codec is self.codec
+        )
         events = Chain(self.upstream_codec.framer(), decoder, *self._restoring())
         assembler = Assembler()
         size = 0

@@ -111,6 +111,8 @@ class FastPipe:
             self._count(len(data))
             if b"\n" in data:
                 data = data.replace(b"\n", b"\ndata: ")
+            if frame.event:
+                out += (b"event: ", frame.event.encode(), b"\n")
             out += (b"data: ", data, b"\n\n")
         return b"".join(out)
 

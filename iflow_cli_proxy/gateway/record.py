@@ -61,8 +61,6 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """What translation left out or said in another way, in the last attempt."""
     voice: Voice | None = None
     """What speaks to the client, once its request was understood."""
-    is_queued: bool = False
-    """It waits for an account: nothing of it is upstream, and the next word may be a refusal."""
     is_asking: bool = False
     """A model's answer to it is being waited for or read: the only silence in which a ping may open the stream."""
     is_committed: bool = False

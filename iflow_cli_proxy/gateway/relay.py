@@ -95,14 +95,16 @@ class Relay:
         if pipe.failure is not None and self._failure is None:
             return self._break_off(pipe.failure)  # it came together with the content that committed us
         while not pipe.is_over:
+            characters = pipe.characters
             try:
                 out = await self._next()
             except GatewayError as error:
                 return self._break_off(error)
             if pipe.failure is not None:
                 return out + self._break_off(pipe.failure)
-            if out:
+            if out or pipe.characters != characters:  # what is said may be kept from the client
                 self._deadline.saw_content()
+            if out:
                 return out
         return b""
 

@@ -1,6 +1,7 @@
 """A checked request that asks something else than the client wrote, in the client's own protocol.
 
-Pure. Only the fields that say it are replaced; all others keep their bytes.
+Pure. Only the fields that say it are replaced; all others keep their bytes. Of a list that was changed the items that
+stay are the client's own, with everything in them that has no canonical word.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.compress import compress
+from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.request import ChatRequest
 from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.protocols.base import Codec, Envelope
@@ -22,10 +24,35 @@ _PICTURE: Final = b"image"
 def reworded(envelope: Envelope, codec: Codec, request: ChatRequest) -> Envelope:
     """`envelope` with what `request` says differently."""
     before = codec.encode_request(codec.decode_request(envelope))
-    changed = {name: value for name, value in codec.encode_request(request).items() if before.get(name) != value}
+    changed = {
+        name: _as_written(value, before.get(name), envelope.values.get(name))
+        for name, value in codec.encode_request(request).items()
+        if before.get(name) != value
+    }
     return msgspec.structs.replace(
         envelope, values={**envelope.values, **changed}, fields={**envelope.fields, **changed}
     )
+
+
+def _as_written(after: Json, before: Json, written: Json) -> Json:
+    """The items of `after`, those that stood in `before` already as they were `written`; items are dropped and added,
+    never moved.
+
+    Where a protocol's items are not one for one with what we make of them, there is nothing to go by.
+    """
+    if not (isinstance(after, list) and isinstance(before, list) and isinstance(written, list)):
+        return after
+    if len(before) != len(written):
+        return after
+    same = next((at for at, (new, old) in enumerate(zip(after, before, strict=False)) if new != old), len(before))
+    same = min(same, len(after))
+    found: list[Json] = []
+    left = len(before)
+    for item in reversed(after[same:]):
+        place = next((at for at in range(left - 1, same - 1, -1) if before[at] == item), None)
+        found.append(item if place is None else written[place])
+        left = left if place is None else place
+    return [*written[:same], *reversed(found)]
 
 
 def shortened(

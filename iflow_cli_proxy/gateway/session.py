@@ -18,6 +18,8 @@ _HEADERS: Final = (
     "x-session-affinity",
 )
 """Names that agents use, most specific first (agents reference)."""
+_TURNS: Final = ("messages", "contents", "input")
+"""Where the protocols keep a conversation."""
 _METADATA: Final = ("conversation_id", "session_id", "user_id")
 _LONGEST: Final = 256
 
@@ -41,7 +43,7 @@ def session_of(conversation: str, body: Json) -> str:
     what does not change from turn to turn."""
     if conversation:
         return conversation
-    messages = body.get("messages") if isinstance(body, dict) else None
+    messages = next((body[name] for name in _TURNS if name in body), None)
     if not isinstance(messages, list) or not messages:
         return ""
     first_question = next((at for at, one in enumerate(messages) if _role_of(one) == "user"), 0)

@@ -7,6 +7,7 @@ every turn. Knows the describing model only as a function; `describing.py` makes
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -24,7 +25,9 @@ from iflow_cli_proxy.core.errors import (
 )
 from iflow_cli_proxy.core.request import Image, Text
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.gateway.images import check_count, check_sizes, each
+from iflow_cli_proxy.gateway.deadline import Deadline
+from iflow_cli_proxy.gateway.images import MOST_IMAGES, check_sizes, each
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.protocols.base import Codec, Envelope, PlacedImage
 from iflow_cli_proxy.routing.catalog import Catalog
 
@@ -32,6 +35,7 @@ SETTING: Final = "conveniences.vision_model"
 _REMEMBERED: Final = 256
 _LONGEST_TEXT: Final = 16_000
 _LONGEST_HINT: Final = 2_000
+_LEFT_OUT: Final = "an earlier one, left out because there are many newer ones"
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +45,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
-Describe: TypeAlias = Callable[[Image, str], Awaitable[Description]]
-"""An image and the text it stands beside in; raises GatewayError."""
+Describe: TypeAlias = Callable[[Image, str, Exchange], Awaitable[Description]]
+"""An image, the text it stands beside, and the request it came with, which it is described for; raises GatewayError."""
 
 
 class Bridged(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,24 +56,29 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     """How many were replaced by texts."""
     asked: int = 0
-    """How many of them the vision model was asked about now; the others were remembered."""
+    """How many of them the vision model was asked about now; the others were remembered or left out."""
+    left_out: int = 0
+    """How many of them nobody described: there were newer ones enough."""
     usage: Usage = Usage()
     """Of the asking alone, apart from the answer's own."""
 
     def note(self, model: str) -> str:
         """For a header or a log line; empty when nothing was changed."""
-        return f"{self.images} described by {model}" if self.images else ""
+        described = f"{self.images - self.left_out} described by {model}" if self.images else ""
+        return f"{described}, {self.left_out} left out" if self.left_out else described
 
 
 def sees_nothing(catalog: Catalog, model: str) -> bool:
-    """Whether a model is known to take no images; one that nothing but the name is known of may well take them."""
+    """Whether somebody says of a model that it takes no images; one that nobody says it of may well take them."""
     row, _ = catalog.split(model)
-    is_known = row is not None and bool(row.context_tokens or row.output_tokens or row.thinking != "no")
-    return row is not None and is_known and not row.has_vision
+    return row is not None and row.has_vision is False
 
 
 class VisionBridge:
-    """Lives as long as its settings; one for all requests, which share what it remembers."""
+    """Lives as long as its settings; one for all requests, which share what it remembers.
+
+    A request crosses it `on_behalf_of` itself, at the expense of its caller and within its time.
+    """
 
     def __init__(self, model: str, describe: Describe, *, remembers: int = _REMEMBERED) -> None:
         self.model = model
@@ -77,13 +86,33 @@ class VisionBridge:
         self._remembers = remembers
         self._texts: dict[bytes, str] = {}
         """By digest of image and hint, the least recently used first."""
+        self._asker = Exchange(request_id="", protocol="", started_at=0.0)
+        self._deadline: Deadline | None = None
+
+    def on_behalf_of(self, asker: Exchange, deadline: Deadline) -> VisionBridge:
+        """The same bridge for one request; what is remembered is shared with all others."""
+        mine = copy(self)
+        mine._asker, mine._deadline = asker, deadline
+        return mine
 
     async def bridged(self, codec: Codec, envelope: Envelope) -> Bridged:
         """The same request with texts for its images. One that asks the vision model itself is left as it is.
 
+        Of more images than are described for one request the first are left out, for a conversation that has grown past
+        the limit could never go on otherwise.
+
         Raises:
-            GatewayError: an image could not be described; nothing of it went to the model that was asked for.
+            GatewayError: an image could not be described, or not in time; nothing of it went to the model that was
+                asked for.
         """
+        if self._deadline is None:
+            return await self._bridged(codec, envelope)
+        async with self._deadline.within_total():
+            found = await self._bridged(codec, envelope)
+        self._asker.described = found.note(self.model)
+        return found
+
+    async def _bridged(self, codec: Codec, envelope: Envelope) -> Bridged:
         images = codec.find_images(envelope) if envelope.model != self.model else ()
         if not images:
             return Bridged(envelope=envelope)
@@ -95,15 +124,18 @@ class VisionBridge:
         for one in images:
             if keys[one.path] not in texts:
                 new.setdefault(keys[one.path], one)
-        check_count(len(new), "described")
+        left_out = tuple(new)[:-MOST_IMAGES]
+        for key in left_out:
+            del new[key]
         told = dict(await each(self._asked, tuple(new.items())))
-        texts |= {key: description.text for key, description in told.items()}
+        texts |= {key: description.text for key, description in told.items()} | dict.fromkeys(left_out, _LEFT_OUT)
         return Bridged(
             envelope=codec.replace_images(
                 envelope, {path: Text(text=f"[Image: {texts[key]}]") for path, key in keys.items()}
             ),
             images=len(images),
             asked=len(told),
+            left_out=sum(key in left_out for key in keys.values()),
             usage=sum((one.usage for one in told.values() if one.usage is not None), Usage()),
         )
 
@@ -111,7 +143,7 @@ class VisionBridge:
         """Remembered at once, so that it is not paid for again when another image of its request fails."""
         key, one = item
         try:
-            description = await self._describe(one.image, one.near[:_LONGEST_HINT])
+            description = await self._describe(one.image, one.near[:_LONGEST_HINT], self._asker)
             text = description.text.strip()[:_LONGEST_TEXT]
             if not text:
                 raise EmptyAnswer("It answered without a word.")

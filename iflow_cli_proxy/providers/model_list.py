@@ -33,6 +33,9 @@ _CAPABILITY_KEYS: Final = (
     "capabilities", "features", "input_modalities", "modality", "type", "supported_parameters",
     "architecture.input_modalities", "architecture.modality",
 )  # fmt: skip
+_VISION_KEYS: Final = ("supports_image_in", "vision", "capabilities.vision")
+_INPUT_KEYS: Final = ("input_modalities", "modality", "architecture.input_modalities", "architecture.modality")
+"""Where a row that names what a model takes names images too."""
 _VISION_WORDS: Final = frozenset({"vision", "image", "images", "vlm", "image-text-to-text", "multimodal"})
 _THINKING_WORDS: Final = frozenset({"thinking", "reasoning", "reasoning_effort", "include_reasoning"})
 _NOT_CHAT: Final = frozenset({"embedding", "embeddings", "rerank", "reranker"})
@@ -84,12 +87,22 @@ def _model(row: Json) -> Model | None:
         name=title.strip() if _is_id(title) else "",
         context_tokens=_first_count(row, _CONTEXT),
         output_tokens=_first_count(row, _OUTPUT),
-        has_vision=bool(words & _VISION_WORDS) or any(row.get(k) is True for k in ("supports_image_in", "vision")),
+        has_vision=_sees(row, words),
         thinking="switchable" if words & _THINKING_WORDS or row.get("supports_reasoning") is True else "no",
         created=_count(row.get("created"), most=1 << 40),
         owned_by=owner if _is_id(owner := row.get("owned_by")) else "",
         is_hidden=bool(words & _NOT_CHAT),
     )
+
+
+def _sees(row: Mapping[str, Any], words: set[str]) -> bool | None:
+    """Whether it takes images; None where the row says nothing of what it takes. Most lists do not, and a model that
+    sees may stand in one as nothing but a name and a window."""
+    said = [value for key in _VISION_KEYS if isinstance(value := _at(row, key), bool)]
+    if words & _VISION_WORDS or any(said):
+        return True
+    inputs = [_at(row, path) for path in _INPUT_KEYS]
+    return False if said or any(value and isinstance(value, str | list) for value in inputs) else None
 
 
 def _is_id(value: Json) -> TypeGuard[str]:

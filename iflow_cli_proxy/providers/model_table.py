@@ -49,7 +49,7 @@ class ModelTable:
         Raises:
             ConfigError: the person's file is not TOML, or has a key, an id or a value that cannot be used.
         """
-        rows = {str(row["id"]).lower(): row for row in self._rows}
+        rows = {str(row["id"]).lower(): {"has_vision": False, **row} for row in self._rows}
         for number, row in enumerate(_own_rows(own_text, own_name)):
             where = f"{own_name}: models[{number}]"
             _check_keys(row, where)

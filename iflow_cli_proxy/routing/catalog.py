@@ -18,7 +18,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """For people; the id when empty."""
     context_tokens: int = 0
     output_tokens: int = 0
-    has_vision: bool = False
+    has_vision: bool | None = None
+    """None where nobody says."""
     thinking: str = "no"
     """`no`, `switchable` or `always`."""
     created: int = 0

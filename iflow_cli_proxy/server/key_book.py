@@ -15,6 +15,7 @@ from typing import Final
 from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import CapacityError, GatewayError, QuotaExhausted, RateLimited
 from iflow_cli_proxy.core.spans import span
+from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.pool.allowance import Admission, Allowances, Limit, Refusal
 from iflow_cli_proxy.pool.client_key import ClientKey
@@ -27,11 +28,19 @@ LOOK_EVERY_S: Final = 1.0
 class KeyBook:
     """One for each server, in its event loop; without a file it has no keys."""
 
-    def __init__(self, file: KeyFile | None = None, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        file: KeyFile | None = None,
+        *,
+        clock: Clock | None = None,
+        cost_of: Callable[[Exchange], float] = lambda _: 0.0,
+    ) -> None:
+        """`cost_of` tells what an exchange cost, in US dollars."""
         self.allowances = Allowances()
         self.keys: tuple[ClientKey, ...] = ()
         self._file = file
         self._clock = clock or SystemClock()
+        self._cost_of = cost_of
         self._by_digest: dict[bytes, tuple[ClientKey, float]] = {}
         """Every secret that may open the door, and until when it does."""
         self._stamp: Stamp | None = None
@@ -89,13 +98,18 @@ class KeyBook:
 
     def settle(self, admission: Admission, exchange: Exchange) -> None:
         """The request has ended, however; one that never went out has used nothing."""
-        if exchange.attempts:
-            used = _used(exchange, admission.tokens)
-            self.allowances.settle(admission, self._clock.monotonic(), self._clock.now(), used)
+        if exchange.attempts or exchange.requests_beside:
+            now, wall = self._clock.monotonic(), self._clock.now()
+            tokens, cost = _used(exchange, admission.tokens), self._cost_of(exchange)
+            self.allowances.settle(admission, now, wall, tokens, cost, further_requests=exchange.requests_beside)
         else:
             self.allowances.release(admission)
 
     def _put_in_force(self, loaded: Loaded) -> None:
+        known = {key.name: key for key in self.keys}
+        for key in loaded.keys:
+            if key.name in known and _is_another(key, known[key.name]):
+                self.allowances.forget(key.name)
         self.keys = loaded.keys
         self._by_digest = {old.digest: (key, old.until) for key in loaded.keys for old in key.retiring}
         self._by_digest |= {key.digest: (key, inf) for key in loaded.keys}
@@ -120,11 +134,20 @@ def _read(file: KeyFile) -> tuple[Stamp | None, Loaded]:
 def _used(exchange: Exchange, estimated: int) -> int:
     """The tokens to count; where the upstream reported none, what went in is taken from the request's size.
 
-    An answer that never began used nothing that anybody could know of.
+    An answer that never began used nothing that anybody could know of. A body in chunks declared no size, so what was
+    read of it goes before what was estimated.
     """
+    prompt = estimate_tokens(exchange.bytes_in) if exchange.bytes_in else estimated
+    beside = exchange.usage_beside.total
     if exchange.usage is None:
-        return 0 if exchange.first_byte_s is None else estimated
-    return exchange.usage.total + (estimated if exchange.usage.is_estimated else 0)
+        return beside + (0 if exchange.first_byte_s is None else prompt)
+    return beside + exchange.usage.total + (prompt if exchange.usage.is_estimated else 0)
+
+
+def _is_another(key: ClientKey, before: ClientKey) -> bool:
+    """Whether a key only has the name of one that was there before; a new secret makes no new key."""
+    has_come_back = before.revoked_at is not None and key.revoked_at is None
+    return has_come_back or key.created_at != before.created_at
 
 
 def _told(key: ClientKey, refusal: Refusal) -> CapacityError:

@@ -128,12 +128,13 @@ class ClientAnswer:
     def _look(self) -> None:
         """Ping if it was silent for long; the timer is moved only when it fires too early.
 
-        A ping opens the stream with status 200. A request that waits for an account has reached no upstream and may yet
-        be refused, which takes a status of its own, so it gets none.
+        A ping opens the stream with status 200. A request that nobody answers at the moment (it waits for an account, a
+        newer credential, an image) may yet be refused, which takes a status of its own, so it gets none.
         """
         silent_s = self._loop.time() - self._wrote_at
         is_silent = silent_s >= self._silence_s
-        may_ping = self._exchange.is_stream and not self._exchange.is_queued and bool(self._voice.ping)
+        is_due = self._exchange.is_stream and (self.is_open or self._exchange.is_asking)
+        may_ping = is_due and bool(self._voice.ping)
         if is_silent and may_ping and not self._has_unsent_bytes():
             self._supervisor.run_once("ping", self._ping())
         self._timer = self._loop.call_later(self._silence_s - (0 if is_silent else silent_s), self._look)

@@ -7,6 +7,7 @@ Knows how often to ask, what slows that down and when it is over. Refuses to kno
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from iflow_cli_proxy.core.clock import Clock
@@ -34,7 +35,12 @@ _SHORTEST_INTERVAL_S: Final = 1.0
 _RATE_REST_S: Final = 10.0
 _RATE_RESTS: Final = 3
 _LEAST_LIMIT_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.2
 EXPIRED: Final = "expired_token"
+
+
+class GivenUp(Exception):
+    """Whoever waited for a sign-in does so no longer; the code is good as long as it was."""
 
 
 class DeviceFlow:
@@ -99,16 +105,19 @@ class DeviceFlow:
             )
         )
 
-    async def wait(self, grant: DeviceGrant) -> SignedIn:
-        """Poll until the person has decided; cancel it at any time.
+    async def wait(self, grant: DeviceGrant, *, is_given_up: Callable[[], bool] | None = None) -> SignedIn:
+        """Poll until the person has decided; cancel it at any time, though what was just granted may be lost then.
+
+        `is_given_up` is asked several times a second, but never while a server may be granting something.
 
         Raises:
+            GivenUp: as it says.
             LoginRequired: refused, or not confirmed in time (`code` is `expired_token`).
             GatewayError: the server's answer ends the flow.
         """
         while True:
             pause_s, self._rest_s = max(self._interval_s, self._rest_s), 0.0
-            await self._pause(pause_s)
+            await self._pause(pause_s, is_given_up)
             answer = await self._poll(grant)
             if isinstance(answer, Tokens):
                 return await complete(self._sign_in, self._transport, answer, sleep=self._sleep)
@@ -121,14 +130,22 @@ class DeviceFlow:
         self._polls_at = self._clock.monotonic() + self._interval_s
         return grant
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float, is_given_up: Callable[[], bool] | None) -> None:
         """Never beyond the end, where one last question is asked; raises LoginRequired after it."""
         left_s = self.seconds_left
         if left_s <= 0:
             raise self._expired()
         pause_s = min(seconds, left_s)
         self._polls_at = self._clock.monotonic() + pause_s
-        await self._sleep(pause_s)
+        if is_given_up is None:
+            await self._sleep(pause_s)
+            return
+        while not is_given_up():
+            if pause_s <= 0:
+                return
+            await self._sleep(min(pause_s, _LOOK_EVERY_S))
+            pause_s -= _LOOK_EVERY_S
+        raise GivenUp("Nobody waits for this sign-in any more.")
 
     async def _poll(self, grant: DeviceGrant) -> Tokens | Waiting:
         request = oauth.poll_request(

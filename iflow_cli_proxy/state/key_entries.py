@@ -38,6 +38,10 @@ class BadKeys(ValueError):
     """The text is not what it should be; says what and on which line, and nothing secret."""
 
 
+class NewerKeys(BadKeys):
+    """It may well be right, but for a version of ours that is not this one."""
+
+
 class _Wrong(ValueError):
     """One field; `name` is where, below the table of its key."""
 
@@ -64,7 +68,7 @@ def parse_keys(data: bytes) -> KeyText:
     if not _is_whole(version) or version < 1:
         raise BadKeys(_placed("it does not begin with version = 1", lines.get(("version",))))
     if version > VERSION:
-        raise BadKeys("it was written by a newer iflow2api")
+        raise NewerKeys("it was written by a newer iflow2api")
     tables = tree.get("keys", {})
     if not isinstance(tables, dict):
         raise BadKeys(_placed("keys is no table", lines.get(("keys",))))
@@ -229,9 +233,11 @@ def _moment(table: Mapping[str, object], name: str, default: float, *above: str)
     if not isinstance(value, datetime):
         raise _Wrong("has to be a moment such as 2027-01-31T00:00:00Z", *above, name)
     try:
-        return epoch(value)
-    except OverflowError:
+        seconds = epoch(value)
+        _date(seconds)
+    except (OverflowError, ValueError):  # beyond either end of the calendar once it is of UTC
         raise _Wrong("is no moment that can be reckoned with", *above, name) from None
+    return seconds
 
 
 def _flag(table: Mapping[str, object], name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from iflow_cli_proxy.core.errors import ConfigError, StateError
 from iflow_cli_proxy.pool.client_key import ClientKey
 from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
-from iflow_cli_proxy.state.key_entries import BadKeys, KeyText, parse_keys, render_keys
+from iflow_cli_proxy.state.key_entries import BadKeys, KeyText, NewerKeys, parse_keys, render_keys
 from iflow_cli_proxy.state.lock import FileLock
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -119,6 +119,12 @@ class KeyFile:
             return _EMPTY
         try:
             return parse_keys(data)
+        except NewerKeys as error:
+            raise StateError(
+                f"keys.toml cannot be used and stays as it is: {error}.",
+                detail=str(self.path),
+                hint="use that version for these keys; `iflow2api version` says which one this is",
+            ) from error
         except BadKeys as error:
             raise StateError(
                 f"keys.toml cannot be used and stays as it is: {error}.",

@@ -35,6 +35,7 @@ from yarl import URL
 from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.request import Image
+from iflow_cli_proxy.core.room import Room, Share
 from iflow_cli_proxy.transport import faults
 from iflow_cli_proxy.transport.addresses import AddressRules, Target, leads_inside, parse_url, read_address, refused
 from iflow_cli_proxy.transport.image_types import HEAD_BYTES, TYPES, media_type_of
@@ -69,20 +70,25 @@ class GuardedFetch:
         *,
         resolver: AbstractResolver | None = None,
         tls: SSLContext | None = None,
+        room: Room | None = None,
     ) -> None:
+        """`room` is what images may take up while they are fetched, together with all others in it."""
         self._rules = rules or FetchRules()
         self._resolver = resolver or Lookups()
         self._tls = tls
+        self._room = room or Room()
 
     async def __call__(self, url: str, path: str) -> Image:
         """The image at `url`, as base64 with the type its bytes show; `path` is where the request has the URL.
 
         Raises:
             InvalidRequest: `image_url_not_allowed`, `image_not_fetched`, `image_too_large` or `image_type_unsupported`.
+            Busy: others take up all the room there is.
         """
+        share = self._room.share()
         try:
             async with asyncio.timeout(self._rules.limit_s):
-                return await self._follow(url)
+                return await self._follow(url, share)
         except InvalidRequest as error:
             error.param = path
             raise
@@ -90,11 +96,13 @@ class GuardedFetch:
             raise _not_fetched(f"it took longer than {self._rules.limit_s:g} s", path) from error
         except (ClientError, OSError) as error:
             raise _not_fetched(_reason(error), path) from error
+        finally:
+            share.give_back()
 
-    async def _follow(self, url: str) -> Image:
+    async def _follow(self, url: str, share: Share) -> Image:
         target = parse_url(url, self._rules)
         for _ in range(self._rules.redirects + 1):
-            found = await self._visit(target)
+            found = await self._visit(target, share)
             if isinstance(found, Image):
                 return found
             target = self._next(target, found)
@@ -114,7 +122,7 @@ class GuardedFetch:
             raise refused("it is redirected to a connection without TLS")
         return following
 
-    async def _visit(self, target: Target) -> Image | str:
+    async def _visit(self, target: Target, share: Share) -> Image | str:
         """The image, or where it is said to be instead."""
         connector = TCPConnector(
             resolver=_Pinned(await self._judged(target)),
@@ -139,7 +147,7 @@ class GuardedFetch:
                 return _location(response)
             if response.status != 200:
                 raise _not_fetched(f"its server answered with status {response.status}")
-            return await self._read(response)
+            return await self._read(response, share)
 
     async def _judged(self, target: Target) -> Sequence[ResolveResult]:
         """The addresses of a name, all of them allowed; none for a target that is an address and was judged before."""
@@ -157,13 +165,14 @@ class GuardedFetch:
                 raise leads_inside()
         return answers
 
-    async def _read(self, response: ClientResponse) -> Image:
+    async def _read(self, response: ClientResponse, share: Share) -> Image:
         if response.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity"):
             raise _not_fetched("its server compresses it although it was asked not to")
         if (response.content_length or 0) > self._rules.largest_bytes:
             raise self._too_large()
         data = bytearray()
         async for piece in response.content.iter_any():
+            share.take(len(piece))
             data += piece
             if len(data) >= HEAD_BYTES and not media_type_of(bytes(data[:HEAD_BYTES])):
                 break  # what is not wanted need not be read to its end

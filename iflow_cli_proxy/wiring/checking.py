@@ -10,11 +10,14 @@ from iflow_cli_proxy.config.safety import check_safe
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, UpstreamSettings
 from iflow_cli_proxy.core.clock import SystemClock
 from iflow_cli_proxy.core.errors import ConfigError, StateError
+from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.providers import build_provider, sign_in_of
 from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.state.keys import KeyFile
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.transport.trust import tls_context
+from iflow_cli_proxy.wiring.known import opens_door
+from iflow_cli_proxy.wiring.pricing import all_prices
 from iflow_cli_proxy.wiring.rules import gateway_rules
 from iflow_cli_proxy.wiring.surroundings import enabled_tables, surroundings
 
@@ -25,9 +28,9 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
     Raises:
         ConfigError: they are unsafe, or something they name is not there or cannot be built.
     """
-    check_safe(settings, has_key_file=has_keys(paths))
+    check_safe(settings, has_other_keys=has_keys(settings, paths))
     around = surroundings(settings, paths, environ, clock=SystemClock(), entropy=os.urandom, home=Path.home())
-    tables = enabled_tables(settings, _signed_in(paths))
+    tables = enabled_tables(settings, {account.provider for account in _kept(paths)})
     for name, table in tables.items():
         build_provider(name, table, around)
         sign_in_of(name, table, around)
@@ -40,21 +43,27 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
             param="routing.default_provider",
             hint=f"choose one of {', '.join(tables)}" if tables else f"write a table [providers.{named}]",
         )
+    all_prices(paths)
     return settings
 
 
-def _signed_in(paths: Paths) -> set[str]:
-    """The providers that accounts are kept for, as far as files can be read without their secrets."""
+def _kept(paths: Paths) -> tuple[SavedAccount, ...]:
+    """Our accounts, as far as files can be read without their secrets."""
     try:
         loaded = AccountStore(paths.accounts_dir, clock=SystemClock()).load()
     except StateError:
-        return set()  # whoever opens the accounts says so
+        return ()  # whoever opens the accounts says so
     sealed = (file.account for file in loaded.damaged if file.account is not None)
-    return {account.provider for account in (*loaded.accounts, *sealed)}
+    return (*loaded.accounts, *sealed)
 
 
-def has_keys(paths: Paths) -> bool:
-    """Whether keys.toml has a key that may be used; a damaged one is told by the server that opens it."""
+def has_keys(settings: Settings, paths: Paths) -> bool:
+    """Whether anybody could call with a key of keys.toml, or with the id of an account where those are taken for keys.
+
+    A damaged file is told by the server that opens it.
+    """
+    if settings.auth.accept_account_ids and any(opens_door(account) for account in _kept(paths)):
+        return True
     try:
         return KeyFile(paths.keys_file).load().has_usable(SystemClock().now())
     except StateError:

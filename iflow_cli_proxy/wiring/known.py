@@ -5,14 +5,19 @@ Refuses to know where to look for them (`wiring/accounts.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
 from iflow_cli_proxy.providers.discovery import Discovery, Finding, LiveSignIn
 from iflow_cli_proxy.signin.place import Place
+
+KEY_LIKE_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id that is as hard to guess as a client key, and may be one (`auth.accept_account_ids`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,11 @@ class KnownAccount:
     def is_usable(self, now: float) -> bool:
         """Whether requests may go out on it."""
         return self.is_used and not self.is_sealed and (self.place is None or self.saved.is_usable(now))
+
+
+def opens_door(account: SavedAccount) -> bool:
+    """Whether somebody can call with its id where those are taken for client keys."""
+    return KEY_LIKE_ID.fullmatch(account.id) is not None and account.state is not AccountState.DISABLED
 
 
 def state_word(known: KnownAccount, now: float) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import InvalidRequest
+from iflow_cli_proxy.core.errors import ConnectionLost, InvalidRequest
 from iflow_cli_proxy.gateway.attempt import AnswerRules
 from iflow_cli_proxy.gateway.continuing import GO_ON
+from iflow_cli_proxy.gateway.relay import WholeAnswer
+from iflow_cli_proxy.gateway.retry import RetryRules
 from tests.support.exchanges import Bench, bench
-from tests.support.fake_transport import Answer, FakeReply
+from tests.support.fake_transport import Answer, FakeReply, FakeTransport
 from tests.support.faults import piece
+from tests.support.patience import until
 
 CONTINUES = AnswerRules(continues=5)
 DONE = "[DONE]"
@@ -150,3 +154,111 @@ async def test_what_cannot_be_mended_is_refused_before_any_account_is_asked() ->
         await made.body(messages=[TALK[0], {**TALK[1], "tool_calls": [broken]}])
     assert caught.value.param == "messages[1].tool_calls[0].function.arguments"
     assert asked(made) == []
+
+
+# --- the further answers as requests of their own -----------------------------------------------------------------
+
+BUSY = FakeReply(b'{"error":{"message":"slow down"}}', status=429)
+DOWN = FakeReply(b"", status=503)
+
+
+async def drive(made: Bench, **options: Any) -> bytes:
+    """As the server does it: what went out is committed."""
+    answer = await made.answer(**options)
+    if isinstance(answer, WholeAnswer):
+        return answer.body
+    made.exchanges[-1].is_committed = True
+    out = b""
+    try:
+        while piece := await answer.read():
+            out += piece
+    finally:
+        await answer.aclose()
+    return out
+
+
+def armed() -> int:
+    """Timers of deadlines that still tick."""
+    scheduled: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]  # CPython's own
+    return sum(not timer.cancelled() and "Deadline" in repr(timer) for timer in scheduled)
+
+
+@BOTH
+async def test_a_further_answer_moves_to_another_account_although_the_first_is_with_the_client(is_stream: bool) -> None:
+    made = bench(FIRST[is_stream], BUSY, SECOND[is_stream], answer_rules=CONTINUES, count=2)
+    assert text_of(await drive(made, stream=is_stream)) == "Hello world"
+    assert [kind for _, kind in made.endings] == ["", "rate_limited", ""]
+
+
+@BOTH
+async def test_r1_a_client_that_wants_no_retry_gets_none_in_a_further_answer_either(is_stream: bool) -> None:
+    made = bench(FIRST[is_stream], ConnectionLost("gone"), SECOND[is_stream], answer_rules=CONTINUES, count=2)
+    assert text_of(await drive(made, stream=is_stream, headers={"x-no-retry": "1"})) == "Hello wo"
+    assert len(asked(made)) == 2
+
+
+@BOTH
+async def test_an_answer_is_never_put_together_of_two_models(is_stream: bool) -> None:
+    beside = FakeTransport(FIRST[is_stream], DOWN)
+    made = bench(
+        DOWN,
+        SECOND[is_stream],
+        answer_rules=CONTINUES,
+        beside={"b": beside},
+        fallbacks={"m": ("b/m2",)},
+        retry=RetryRules(same_account=0, backoff_s=0.0),
+    )
+    assert text_of(await drive(made, stream=is_stream)) == "Hello wo"
+    assert made.routes == ["up/m", "b/m2", "b/m2"]
+
+
+@pytest.mark.parametrize("second", [DOWN, BUSY, SECOND[False], SECOND[True]], ids=["503", "429", "json", "stream"])
+@BOTH
+async def test_no_timer_outlives_an_answer_that_was_asked_on(is_stream: bool, second: FakeReply) -> None:
+    made = bench(FIRST[is_stream], second, answer_rules=CONTINUES)
+    await drive(made, stream=True)
+    assert armed() == 0
+
+
+@BOTH
+async def test_no_timer_outlives_a_client_that_leaves_between_two_answers(is_stream: bool) -> None:
+    made = bench(FIRST[is_stream], asyncio.Event(), answer_rules=CONTINUES)
+    task = asyncio.create_task(drive(made, stream=is_stream))
+    await until(lambda: len(made.transport.requests) == 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (made.in_flight, armed()) == (0, 0)
+    usage = made.exchanges[-1].usage
+    assert usage is not None, "the first answer was paid for"
+    assert usage.completion > 0
+
+
+@BOTH
+async def test_what_has_no_words_of_ours_is_in_the_second_question_as_in_the_first(is_stream: bool) -> None:
+    talk: list[dict[str, Any]] = [
+        {"role": "system", "content": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "42"},
+    ]
+    made = bench(FIRST[is_stream], SECOND[is_stream], answer_rules=CONTINUES)
+    await drive(made, stream=is_stream, messages=talk)
+    first, second = asked(made)
+    assert second["messages"][: len(talk)] == first["messages"] == talk
+
+
+@BOTH
+async def test_a_call_in_the_old_form_is_never_asked_on(is_stream: bool) -> None:
+    call = {"name": "f", "arguments": '{"a'}
+    if is_stream:
+        delta = {"index": 0, "delta": {"function_call": call}, "finish_reason": None}
+        chunk = jsonx.encode({"id": "c", "choices": [delta]}).decode()
+        first = streamed(piece("Let me look."), chunk, piece("", "length"), DONE)
+    else:
+        message = {"role": "assistant", "content": "Let me look.", "function_call": call}
+        choice = {"index": 0, "message": message, "finish_reason": "length"}
+        first = FakeReply(jsonx.encode({"id": "c", "choices": [choice]}))
+    made = bench(first, SECOND[is_stream], answer_rules=CONTINUES)
+    assert b"function_call" in await drive(made, stream=is_stream)
+    assert len(asked(made)) == 1

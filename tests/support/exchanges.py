@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Upstream
 from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.exchange import Gateway, GatewayRules
+from iflow_cli_proxy.gateway.images import Fetch
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
 from iflow_cli_proxy.gateway.renewal import Renewal
@@ -18,6 +20,7 @@ from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.vision import VisionBridge
 from iflow_cli_proxy.pool.account import Account
+from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Inbound
@@ -60,9 +63,10 @@ class Bench:
     turnstile: Turnstile
     gateway: Gateway
     exchanges: list[Exchange] = field(default_factory=list)
+    caller: Caller = ANYONE
 
     async def answer(self, **options: Any) -> Answer:
-        exchange = Exchange(request_id="req_1", protocol=CODEC.name, started_at=0.0)
+        exchange = Exchange(request_id="req_1", protocol=CODEC.name, started_at=0.0, caller=self.caller)
         self.exchanges.append(exchange)
         return await self.gateway.answer(inbound(**options), exchange)
 
@@ -108,6 +112,8 @@ def bench(
     beside: Mapping[str, FakeTransport] | None = None,
     fallbacks: Mapping[str, tuple[str, ...]] | None = None,
     bridge: VisionBridge | None = None,
+    fetch: Fetch | None = None,
+    room: Room | None = None,
     saved_retries: int = 10,
 ) -> Bench:
     """`count` accounts of one provider that knows `models`; `beside` it, others with an account each."""
@@ -137,5 +143,7 @@ def bench(
         chance=lambda: 0.5,
         renewal=renewal,
         bridge=bridge,
+        fetch=fetch,
+        room=room,
     )
     return Bench(transport, pool, turnstile, gateway)

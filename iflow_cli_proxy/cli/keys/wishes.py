@@ -14,13 +14,14 @@ from typing import Final, Literal
 
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.core.errors import ConfigError
-from iflow_cli_proxy.core.instants import epoch
+from iflow_cli_proxy.core.instants import epoch, rfc3339
 from iflow_cli_proxy.pool.client_key import Budget, ClientKey, Retiring
 from iflow_cli_proxy.state.key_entries import LARGEST_LIMIT, check_globs, check_name, check_note
 from iflow_cli_proxy.state.keys import PARAM
 
 _LENGTH: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_S: Final = 100 * 366 * 86_400
 _TOKENS: Final = re.compile(r"([0-9][0-9_]{0,20})(?: ?tokens?)?")
 _MONEY: Final = re.compile(r"\$?([0-9]{1,12}(?:\.[0-9]{1,6})?)(?: ?usd)?", re.IGNORECASE)
 
@@ -101,7 +102,10 @@ def seconds_of(text: str, flag: str) -> float:
     match = _LENGTH.fullmatch(text.strip().lower())
     if match is None or not int(match[1]):
         raise ConfigError(f"{text!r} is no length of time.", param=flag, hint="such as 30m, 1h or 7d")
-    return float(int(match[1]) * _SECONDS[match[2]])
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST_S:
+        raise ConfigError(f"{text!r} is longer than a century.", param=flag, hint="such as 30m, 1h or 7d")
+    return float(seconds)
 
 
 def _globs(given: Iterable[str], flag: str) -> tuple[str, ...]:
@@ -148,11 +152,11 @@ def _moment(text: str, now: float) -> float:
         return now + seconds_of(word, "--expires")
     try:
         moment = epoch(datetime.fromisoformat(word))
-    except (ValueError, OverflowError):
+        datetime.fromtimestamp(moment, UTC)
+    except (ValueError, OverflowError):  # or of a zone in which UTC has no such year
         raise ConfigError(
             f"{text!r} is no moment.", param="--expires", hint="30d, 12h, 2027-01-31 or 2027-01-31T18:00:00Z"
         ) from None
     if moment <= now:
-        shown = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
-        raise ConfigError(f"{shown} is in the past.", param="--expires")
+        raise ConfigError(f"{rfc3339(moment)} is in the past.", param="--expires")
     return moment

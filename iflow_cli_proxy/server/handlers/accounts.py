@@ -1,7 +1,7 @@
 """`GET /debug/accounts` and `POST /admin/accounts/{id}/reset`: how each account fares, and a fresh start for one.
 
-For whoever may use every account and every model: a client key with narrower limits neither sees nor resets what others
-use. Where the ids of accounts are taken for client keys they are secrets, and are not shown.
+For whoever may use every account and every model (`privilege.py`). Where the ids of accounts are taken for client keys
+they are secrets, and are not shown.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from math import inf
 from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import Forbidden, NotFound
+from iflow_cli_proxy.core.errors import NotFound
 from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.rest import Rest, next_step
 from iflow_cli_proxy.pool.standing import Standing
-from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.origin import refuse_other_origins
+from iflow_cli_proxy.server.privilege import refuse_limited_callers
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.wiring.known import KnownAccount, state_word
 
 
 async def list_accounts(request: web.Request) -> web.Response:
     """Every account that is known, those included that are not in use."""
-    _check_caller(request)
+    _refuse(request)
     state = request.app[STATE]
     pool = state.gateway.current.turnstile.pool
     standings = {standing.id: standing for standing in pool.standings()}
@@ -43,22 +44,16 @@ async def list_accounts(request: web.Request) -> web.Response:
 
 async def reset(request: web.Request) -> web.Response:
     """Clear rests, breakers, counts of failures and marks; an account that a person has switched off stays off."""
-    _check_caller(request)
+    _refuse(request)
     if not await request.app[STATE].reset_account(request.match_info["id"]):
         raise NotFound("There is no such account.", hint="`iflow2api token list --json` shows the ids")
     return _json({"reset": True})
 
 
-def _check_caller(request: web.Request) -> None:
+def _refuse(request: web.Request) -> None:
     """Raises Forbidden for a page of another origin and for a caller who may not use everything."""
     refuse_other_origins(request)
-    caller = request[EXCHANGE].caller
-    key = caller.key
-    if caller.account_id or (key is not None and (key.accounts or key.pool or key.models)):
-        raise Forbidden(
-            "This client key is for some accounts or models only, and this is about all.",
-            hint="use a key without `accounts`, `pool` and `models`",
-        )
+    refuse_limited_callers(request)
 
 
 def _row(state: ServerState, one: KnownAccount, standing: Standing | None, rests: list[Rest]) -> dict[str, Json]:

@@ -1,7 +1,8 @@
 """`POST /auth/initiate` and `/auth/poll`: a device code sign-in for programs, in the seed proxy's own shape.
 
-The server keeps nothing between the two (reference/qwen.md 10.1, 10.2). A web page of somebody else must not be able to
-put its account into this pool, so a request that says it comes from another origin is refused.
+The server keeps nothing between the two (reference/qwen.md 10.1, 10.2). A sign-in adds an account to this pool or
+replaces the credential of one, so neither a web page of somebody else nor a client key with narrower limits may make
+one.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any, Final
 from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import Busy, GatewayError, InvalidRequest
+from iflow_cli_proxy.core.errors import Busy, Draining, GatewayError, InvalidRequest
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.origin import refuse_other_origins
+from iflow_cli_proxy.server.privilege import refuse_limited_callers
 from iflow_cli_proxy.server.state import ServerState
-from iflow_cli_proxy.signin.device import DeviceFlow
+from iflow_cli_proxy.signin.device import DeviceFlow, GivenUp
 from iflow_cli_proxy.signin.enrol import enrol
 from iflow_cli_proxy.signin.identity import check_label
 from iflow_cli_proxy.signin.signed_in import SignedIn
@@ -28,6 +30,7 @@ _DEFAULT_PROVIDER: Final = "qwen"
 _LONGEST_CODE: Final = 4096
 _INTERVAL_S: Final = 5.0
 _LONGEST_INTERVAL_S: Final = 60.0
+_COME_BACK_S: Final = 1.0
 _MOST_POLLS: Final = 16
 """Sign-ins that may be waited for at one time: each holds a connection for minutes."""
 
@@ -57,8 +60,9 @@ async def initiate(request: web.Request) -> web.Response:
 async def poll(request: web.Request) -> web.Response:
     """Wait until the person has decided, keep the account, and say so.
 
-    In the body `account` names it, and `interval` may come back as it was given. A client that leaves ends the wait.
-    The token itself is not told: it is of no use outside of the gateway.
+    In the body `account` names it, and `interval` may come back as it was given. A client that leaves ends the wait,
+    and so does a server that stops: whoever asks the next one with the same code goes on waiting. The token itself is
+    not told: it is of no use outside of the gateway.
     """
     state = request.app[STATE]
     fields = await _fields(request, state)
@@ -75,7 +79,10 @@ async def poll(request: web.Request) -> web.Response:
     try:
         flow = _flow(state, provider)
         grant = flow.resume(device_code=Secret(code), verifier=verifier, interval_s=_interval_s(fields))
-        return _json(await _kept(state, provider, await flow.wait(grant), label))
+        signed_in = await flow.wait(grant, is_given_up=lambda: state.is_draining)
+        return _json(await _kept(state, provider, signed_in, label))
+    except GivenUp as error:
+        raise Draining("The gateway is stopping; ask again with the same code.", retry_after_s=_COME_BACK_S) from error
     except GatewayError as error:
         return _failed(error)
     finally:
@@ -92,10 +99,13 @@ async def _kept(state: ServerState, provider: str, signed_in: SignedIn, label: s
         now=state.clock.now(),
         entropy=state.entropy,
     )
+    account: dict[str, Json] = {"provider": provider, "label": done.account.label}
+    if not state.settings.current.auth.accept_account_ids:  # else its id is a key
+        account["id"] = done.account.id
     return {
         "access_token": str(done.account.bearer),
         "message": "Authentication successful",
-        "account": {"id": done.account.id, "provider": provider, "label": done.account.label},
+        "account": account,
     }
 
 
@@ -117,6 +127,7 @@ def _flow(state: ServerState, provider: str) -> DeviceFlow:
 async def _fields(request: web.Request, state: ServerState) -> dict[str, Any]:
     """The body's fields; no body is an empty object."""
     refuse_other_origins(request)
+    refuse_limited_callers(request)
     if not request.can_read_body:
         return {}
     try:

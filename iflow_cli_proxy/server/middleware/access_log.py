@@ -11,7 +11,9 @@ from aiohttp.typedefs import Handler
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.telemetry.formats import FIELDS
+from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 _LOG: Final = logging.getLogger("iflow2api.access")
 CLIENT_GONE: Final = 499
@@ -30,7 +32,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
     finally:
         # A client may leave once it has its whole answer, before the upstream has ended its side.
         exchange.status = status = status or exchange.status or CLIENT_GONE
-        if exchange.protocol:
+        if exchange.asked:
             for observe in state.observers:
                 try:
                     observe(exchange)
@@ -39,7 +41,17 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         if state.settings.current.server.access_log and _LOG.isEnabledFor(logging.INFO):
             duration_s = state.clock.monotonic() - exchange.started_at
             fields = {"request_id": exchange.request_id, "ms": round(duration_s * 1000, 1), **_facts(exchange)}
-            _LOG.info("%s %s %d", request.method, request.path[:200], status, extra={FIELDS: fields})
+            path = _path(request, state)
+            _LOG.info("%s %s %d", request.method, path, status, extra={FIELDS: fields})
+
+
+def _path(request: web.Request, state: ServerState) -> str:
+    """What was asked for; ids of accounts stand in paths, and where they are taken for keys they are none of a log's
+    business."""
+    path = request.path
+    if state.settings.current.auth.accept_account_ids:
+        path = KEY_LIKE_ID.sub("{id}", path)
+    return path[:200]
 
 
 def _facts(exchange: Exchange) -> dict[str, Any]:
@@ -54,6 +66,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "attempts": len(exchange.attempts),
         "error": exchange.error_kind,
         **_tokens(exchange.usage),
+        **({"tokens_beside": exchange.usage_beside.total} if exchange.requests_beside else {}),
         "first_byte_ms": None if exchange.first_byte_s is None else round(exchange.first_byte_s * 1000, 1),
     }
 

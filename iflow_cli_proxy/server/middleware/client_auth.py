@@ -7,7 +7,6 @@ settled here when it has ended, whatever became of it.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -21,16 +20,20 @@ from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, Unauthenticat
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller, ClientKey, check_usable, digest_of
+from iflow_cli_proxy.pool.saved import AccountState
+from iflow_cli_proxy.server.dialect import GEMINI
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 FindCaller: TypeAlias = Callable[[bytes], Caller | None]
 """Who calls with the secret of that digest."""
 
+_WAITS_FOR_PEOPLE: Final = frozenset({"/auth/poll"})
+"""Minutes in which nothing is at work, so that none of a key's places is taken."""
 _OPEN_PATHS: Final = frozenset({"/health", "/ready"})
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
 _HINT: Final = "send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @web.middleware
@@ -42,12 +45,14 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     exchange.client = caller.name
     key = caller.key
     if key is None:
+        _check_account(caller, state)
         return await handler(request)
     check_usable(key, state.clock.now())
     if not key.is_limited:
         return await handler(request)
     tokens = estimate_tokens(request.content_length or 0)
-    admission = state.keys.admit(key, tokens, is_running=request.method == hdrs.METH_POST)
+    is_running = request.method == hdrs.METH_POST and request.path not in _WAITS_FOR_PEOPLE
+    admission = state.keys.admit(key, tokens, is_running=is_running)
     try:
         return await handler(request)
     finally:
@@ -57,9 +62,11 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
 def _caller_of(request: web.Request, state: ServerState) -> Caller:
     settings = state.settings.current
     find = _finder(state)
+    # Google documents `?key=` and its clients use it; anywhere else a key in a URL is none (I4).
+    in_query = request.query.getall("key", ()) if request[EXCHANGE].protocol == GEMINI else ()
     if are_keys_required(settings):
-        return identify(request.headers, find)
-    caller = recognise(request.headers, find)
+        return identify(request.headers, find, in_query)
+    caller = recognise(request.headers, find, in_query)
     if caller is ANYONE and not is_own_host(request.headers.get(hdrs.HOST, ""), settings.server.host):
         raise Forbidden(
             "This Host name is not served without a client key.",
@@ -99,13 +106,24 @@ def _account_callers(state: ServerState) -> Mapping[bytes, Caller]:
     return by_account_id(tuple((one.id, f"{one.provider}/{one.label}") for one in ours))
 
 
+def _check_account(caller: Caller, state: ServerState) -> None:
+    """Raises Forbidden when the account that stands for a key is switched off."""
+    known = state.accounts.last(caller.account_id) if caller.account_id else None
+    if known is not None and known.saved.state is AccountState.DISABLED:
+        raise Forbidden(
+            "The account that this key stands for is switched off.",
+            hint="ask whoever runs the gateway",
+            code="key_disabled",
+        )
+
+
 @lru_cache(maxsize=4)
 def by_account_id(accounts: tuple[tuple[str, str], ...]) -> Mapping[bytes, Caller]:
     """Callers who may use one account each, from ids and names."""
-    return {digest_of(id): Caller(name=name, account_id=id) for id, name in accounts if _UUID.fullmatch(id)}
+    return {digest_of(id): Caller(name=name, account_id=id) for id, name in accounts if KEY_LIKE_ID.fullmatch(id)}
 
 
-def identify(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
+def identify(headers: CIMultiDictProxy[str], find: FindCaller, in_query: Iterable[str] = ()) -> Caller:
     """Who calls with the key the request brings.
 
     Looked up by the digest of its bytes, so neither its characters nor how much of it is right shows in the time taken
@@ -115,7 +133,7 @@ def identify(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
         InvalidRequest: two different keys, or one header twice (I3).
         Unauthenticated: no key, or an unknown one; the same words for both.
     """
-    given = list(_given(headers))
+    given = [*_given(headers), *in_query]
     if len(set(given)) > 1 or len(headers.getall(hdrs.AUTHORIZATION, ())) > 1:
         raise _more_than_one()
     caller = find(digest_of(given[0])) if given else None
@@ -124,13 +142,13 @@ def identify(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
     return caller
 
 
-def recognise(headers: CIMultiDictProxy[str], find: FindCaller) -> Caller:
+def recognise(headers: CIMultiDictProxy[str], find: FindCaller, in_query: Iterable[str] = ()) -> Caller:
     """The same where no key is needed: words that are no keys of ours mean nothing.
 
     Raises:
         InvalidRequest: two different keys of ours; nobody picks the one with the wider limits (I3).
     """
-    found = {caller for given in set(_given(headers)) if (caller := find(digest_of(given))) is not None}
+    found = {caller for given in {*_given(headers), *in_query} if (caller := find(digest_of(given))) is not None}
     if len(found) > 1:
         raise _more_than_one()
     return found.pop() if found else ANYONE

@@ -22,7 +22,6 @@ from iflow_cli_proxy.server.keys import EXCHANGE
 from iflow_cli_proxy.telemetry.formats import FIELDS
 
 _LOG: Final = logging.getLogger("iflow2api.errors")
-DEFAULT_PROTOCOL: Final = "openai_chat"
 
 _CLOSES_CONNECTION: Final = (TooLarge, ClientTooSlow)
 """The rest of the body may still be on its way; nobody will read it."""
@@ -69,7 +68,7 @@ def error_response(request: web.Request, error: GatewayError) -> web.Response:
     """`error` in the words of the protocol that was asked for."""
     exchange = request[EXCHANGE]
     exchange.error_kind = error.kind
-    reply = CODECS[exchange.protocol or DEFAULT_PROTOCOL].encode_error(error, exchange.request_id)
+    reply = CODECS[exchange.protocol].encode_error(error, exchange.request_id)
     response = web.Response(
         status=reply.status, body=reply.body, content_type="application/json", headers=dict(reply.headers)
     )

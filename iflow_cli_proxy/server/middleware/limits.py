@@ -12,6 +12,7 @@ from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.middleware.errors import error_response
 
 _COME_BACK_S: Final = 1.0
+_LEDGER_BACK_S: Final = 5.0
 
 
 @web.middleware
@@ -26,6 +27,8 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     limit = state.settings.current.server.max_in_flight
     if limit and len(state.in_flight) >= limit:
         raise Busy("The gateway is serving as many requests as it may.", retry_after_s=_COME_BACK_S)
+    if state.is_ledger_full():
+        raise Busy("The gateway cannot record what it serves.", retry_after_s=_LEDGER_BACK_S)
     exchange = request[EXCHANGE]
     state.in_flight.add(exchange)
     try:

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from iflow_cli_proxy.core.ids import request_id
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.connection import is_last_answer
+from iflow_cli_proxy.server.dialect import protocol_of
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.refusal import SERVER_NAME
 
@@ -24,8 +25,13 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     state = request.app[STATE]
     given = request.headers.get(HEADER, "")
     name = given if given and _ACCEPTABLE.fullmatch(given) else request_id(state.entropy)
-    request[EXCHANGE] = Exchange(request_id=name, protocol="", started_at=state.clock.monotonic())
-    return await handler(request)
+    protocol = protocol_of(request.path, request.headers)
+    exchange = Exchange(request_id=name, protocol=protocol, started_at=state.clock.monotonic())
+    request[EXCHANGE] = exchange
+    try:
+        return await handler(request)
+    finally:
+        exchange.end()
 
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:

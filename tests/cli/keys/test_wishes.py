@@ -39,7 +39,9 @@ def test_a_budget_is_in_tokens_unless_it_says_money(budget: str, per: str, expec
     ]
     + [({"budget": "5", "per": "week"}, "--per"), ({"per": "day"}, "--budget")]
     + [({"expires": word}, "--expires") for word in ("0d", "30", "soon", "2027-13-01", "2026-01-01", "-1d")]
-    + [({"expires": "2027-01-15"}, "--expires")]
+    + [({"expires": "2027-01-15"}, "--expires"), ({"expires": "999999w"}, "--expires")]
+    + [({"expires": f"{day}:59{zone}"}, "--expires")
+       for day, zone in (("9999-12-31T23:59", "-23:59"), ("0001-01-01T00:00", "+23:59"))]
     + [({"models": ("a,,b",)}, "--models"), ({"accounts": ("",)}, "--accounts"), ({"rpm": 10**16}, "--rpm")],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_by_the_name_of_its_flag(wish: dict[str, Any], flag: str) -> None:
@@ -94,3 +96,9 @@ def test_the_first_time_a_key_was_revoked_is_the_one_that_counts() -> None:
     assert revoked(once, NOW + 5) == once
     with pytest.raises(ConfigError, match="revoked for good"):
         rotated(once, b"x", NOW, 0.0)
+
+
+def test_a_grace_longer_than_any_calendar_is_refused() -> None:
+    with pytest.raises(ConfigError, match="century") as raised:
+        seconds_of("999999w", "--grace")
+    assert raised.value.param == "--grace"

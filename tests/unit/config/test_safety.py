@@ -68,17 +68,18 @@ def test_safe_settings_pass_unchanged(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("settings", [on("0.0.0.0"), on("gateway.example", "always"), on("127.0.0.1", "always")])
-def test_a_key_in_the_key_file_is_as_good_as_one_of_the_configuration(settings: Settings) -> None:
+def test_a_key_from_elsewhere_is_as_good_as_one_of_the_configuration(settings: Settings) -> None:
     with pytest.raises(ConfigError, match="client key") as raised:
         check_safe(settings)
     assert "iflow2api key create" in raised.value.hint
 
-    assert check_safe(settings, has_key_file=True) is settings
+    assert check_safe(settings, has_other_keys=True) is settings
     by_account = replace(settings, auth=replace(settings.auth, accept_account_ids=True))
-    assert check_safe(by_account) is by_account
+    with pytest.raises(ConfigError, match="client key"):
+        check_safe(by_account)  # there may be no account
 
 
 @pytest.mark.parametrize("settings", [on("0.0.0.0", "never"), on("0.0.0.0", keys=(Secret("short"),))])
-def test_a_key_in_the_key_file_does_not_open_another_door(settings: Settings) -> None:
+def test_a_key_from_elsewhere_does_not_open_another_door(settings: Settings) -> None:
     with pytest.raises(ConfigError):
-        check_safe(settings, has_key_file=True)
+        check_safe(settings, has_other_keys=True)

@@ -174,3 +174,12 @@ def test_the_limit_bears_the_name_that_the_upstream_knows() -> None:
     assert fitted_fields({"max_tokens": 5, "n": 1}, renamed) == {"n": 1, "max_completion_tokens": 5}
     assert fitted_fields({"max_tokens": 5, "max_completion_tokens": 7}, renamed) == {"max_completion_tokens": 7}
     assert fitted_fields(fields := {"max_tokens": 5}, Profile()) is fields
+
+
+def test_an_object_in_place_of_a_user_is_a_short_word_for_it() -> None:
+    long = '{"device_id":"' + "d" * 64 + '"}'
+
+    short = fitted(request(USER, user=long), Profile()).request.user
+    assert len(short) == 64
+    assert short == fitted(request(USER, user=long), Profile()).request.user
+    assert fitted(request(USER, user="me"), Profile()).request.user == "me"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -68,3 +69,29 @@ def test_arguments_are_made_whole(given: Any, mended: str) -> None:
 def test_what_cannot_be_made_whole_is_none(hopeless: str) -> None:
     assert not is_json(hopeless)
     assert mended_arguments(hopeless) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "mended"),
+    [
+        ('{"a": "\\\\', '{"a": "\\\\"}'),
+        ('{"a{": ["b]", {"c": "}', '{"a{": ["b]", {"c": "}"}]}'),
+        ('{"a": "b", "c": {"d": []', '{"a": "b", "c": {"d": []}}'),
+        ('{"a": "line\n', None),
+        ('{"a": "b\\', None),
+    ],
+)
+def test_brackets_and_quotes_in_strings_close_nothing(given: str, mended: str | None) -> None:
+    assert mended_arguments(given) == mended
+
+
+@pytest.mark.parametrize("filling", ["x", "[", '"",', "[],", "\\n", '"'])
+def test_l10_a_huge_text_that_was_cut_off_keeps_nobody_waiting(filling: str) -> None:
+    began = perf_counter()
+    assert mended_arguments('{"a":["' + filling * (10_000_000 // len(filling))) is None
+    assert perf_counter() - began < 0.5
+
+
+def test_a_long_file_that_was_cut_off_is_still_made_whole() -> None:
+    cut = '{"path":"a.py","content":"' + "print(1)\\n" * 50_000
+    assert mended_arguments(cut) == cut + '"}'

@@ -32,11 +32,15 @@ class Upstream:
         self.seam = Seam(CODEC, times)
         self.exchange = Exchange(request_id="req_1", protocol=CODEC.name, started_at=0.0)
         self.asked: list[str] = []
+        self.further: list[Exchange] = []
+        self.closed: list[int] = []
         self.was_asked_on = asyncio.Event()
         self._answers = list(answers)
 
     async def ask(self) -> Answer:
-        return await continued(await self._next(), self.seam, self._ask_on, self.exchange)
+        return await continued(
+            await self._next(self.exchange), self.seam, self._ask_on, self.exchange, close=lambda: self.closed.append(1)
+        )
 
     async def read(self) -> bytes:
         stream = await self.ask()
@@ -55,19 +59,20 @@ class Upstream:
         found: dict[str, Any] = jsonx.decode(answer.body)
         return found
 
-    async def _ask_on(self, text: str) -> Answer:
+    async def _ask_on(self, text: str, exchange: Exchange) -> Answer:
         self.asked.append(text)
+        self.further.append(exchange)
         self.was_asked_on.set()
-        return await self._next()
+        return await self._next(exchange)
 
-    async def _next(self) -> Answer:
+    async def _next(self, exchange: Exchange) -> Answer:
         given = self._answers.pop(0)
         if isinstance(given, asyncio.Event):
             await given.wait()
         if not callable(given):
             assert isinstance(given, Exception)
             raise given
-        return given(self.seam, self.exchange)
+        return given(self.seam, exchange)
 
 
 def stream(*datas: str, completion: int = 1) -> Callable[[Seam, Exchange], Answer]:
@@ -179,7 +184,7 @@ async def test_half_a_call_in_a_further_answer_is_an_error() -> None:
 
 async def test_another_try_at_the_first_answer_leaves_no_trace_of_the_one_before() -> None:
     upstream = Upstream(stream(piece("lost")), stream(*REST))
-    await upstream._next()
+    await upstream._next(upstream.exchange)
     assert heard(await upstream.read()) == ("rld", ["stop"], [2])
 
 
@@ -193,8 +198,10 @@ async def test_r5_a_client_that_leaves_ends_the_asking_on() -> None:
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+    assert upstream.closed == []
     await answer.aclose()
     assert upstream.exchange.usage == Usage(prompt=1, completion=1)
+    assert upstream.closed == [1]
 
 
 async def test_the_answer_before_is_closed_before_the_next_is_asked_for() -> None:
@@ -251,6 +258,20 @@ async def test_a_client_that_leaves_is_not_given_what_was_said() -> None:
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    assert upstream.exchange.usage == Usage(prompt=1, completion=1), "it was paid for all the same"
+
+
+async def test_a_further_answer_begins_uncommitted_and_its_attempts_are_listed_with_the_others() -> None:
+    def first(seam: Seam, exchange: Exchange) -> Answer:
+        exchange.is_committed = True
+        return stream(*CUT)(seam, exchange)
+
+    upstream = Upstream(first, stream(*REST))
+    await upstream.read()
+
+    [further] = upstream.further
+    assert (upstream.exchange.is_committed, further.is_committed) == (True, False)
+    assert further.attempts is upstream.exchange.attempts
 
 
 # --- requests -----------------------------------------------------------------------------------------------------

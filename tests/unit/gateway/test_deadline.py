@@ -266,3 +266,30 @@ def test_the_error_names_the_setting_to_change() -> None:
     error = TimedOut("first_byte", 120)
     assert "first byte limit of 120 s" in error.message
     assert "upstream.first_byte_timeout_s" in error.hint
+
+
+def test_before_an_upstream_is_asked_only_the_total_holds() -> None:
+    async def scenario() -> float:
+        deadline = Deadline(Limits(first_byte_s=1, idle_s=1, content_s=1, total_s=8, total_name="x-request-timeout"))
+        began = asyncio.get_running_loop().time()
+        try:
+            async with deadline.within_total():
+                await asyncio.sleep(3)
+            with pytest.raises(TimedOut, match="x-request-timeout"):
+                async with deadline.within_total():
+                    await asyncio.sleep(100)
+            return asyncio.get_running_loop().time() - began
+        finally:
+            deadline.close()
+
+    assert run_in_virtual_time(scenario()) == pytest.approx(8)
+
+
+async def test_a_timeout_of_something_else_stays_what_it_is() -> None:
+    deadline = Deadline(Limits())
+    try:
+        with pytest.raises(TimeoutError, match="theirs"):
+            async with deadline.within_total():
+                raise TimeoutError("theirs")
+    finally:
+        deadline.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from iflow_cli_proxy.core.errors import GatewayError, Malformed, RateLimited
 from iflow_cli_proxy.core.request import Image
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.describing import Describer
-from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.gateway.record import AttemptRecord, Exchange
 from iflow_cli_proxy.gateway.relay import Answer, ReadyStream, WholeAnswer
 from iflow_cli_proxy.gateway.vision import Description
+from iflow_cli_proxy.pool.client_key import Caller, ClientKey, digest_of
 from iflow_cli_proxy.protocols.base import Inbound
 from tests.support.fake_clock import FakeClock
 from tests.support.images import CODEC
@@ -38,9 +40,10 @@ class FakeGateway:
         if isinstance(self._answer, GatewayError):
             raise self._answer
         exchange.usage = COST
+        exchange.attempts.append(AttemptRecord(account="a", route="up/seer"))
         return self._answer
 
-    async def describe(self, image: Image = IMAGE, hint: str = "") -> Description:
+    async def describe(self, image: Image = IMAGE, hint: str = "", asker: Exchange | None = None) -> Description:
         describer = Describer(
             "seer",
             ask=self.answer,
@@ -49,7 +52,7 @@ class FakeGateway:
             new_id=lambda: "req_7",
             on_end=self.ended.append,
         )
-        return await describer(image, hint)
+        return await describer(image, hint, asker or Exchange(request_id="req_1", protocol=CODEC.name, started_at=0.0))
 
 
 async def test_the_answer_and_its_cost_come_back() -> None:
@@ -108,3 +111,30 @@ async def test_a_stream_is_no_answer() -> None:
 
 async def test_no_words_are_no_text() -> None:
     assert (await FakeGateway(said(content="", reasoning_content="hm")).describe()).text == ""
+
+
+KEY = ClientKey(name="team", digest=digest_of("x"), models=("blind",), accounts=("up/*",), pool="mine", rpm=3)
+
+
+async def test_it_asks_in_the_place_of_whoever_sent_the_image_and_at_their_expense() -> None:
+    gateway = FakeGateway(said(content="a red square"))
+    asker = Exchange(
+        request_id="r", protocol=CODEC.name, started_at=0.0, client="team", caller=Caller(name="team", key=KEY)
+    )
+
+    await gateway.describe(asker=asker)
+    await gateway.describe(asker=asker)
+
+    _, exchange = gateway.asked[0]
+    assert exchange.client == "team"
+    assert exchange.caller.key == replace(KEY, models=()), "the vision model is not the caller's choice"
+    assert (asker.usage_beside, asker.requests_beside, asker.usage) == (COST + COST, 2, None)
+
+
+async def test_what_reached_no_upstream_costs_nothing() -> None:
+    asker = Exchange(request_id="r", protocol=CODEC.name, started_at=0.0)
+
+    with pytest.raises(RateLimited):
+        await FakeGateway(RateLimited("Slow down.")).describe(asker=asker)
+
+    assert (asker.usage_beside, asker.requests_beside) == (Usage(), 0)

@@ -8,9 +8,12 @@ import pytest
 
 from iflow_cli_proxy.core.errors import (
     Busy,
+    CapacityError,
     ConnectionLost,
     ConnectTimedOut,
+    ContextOverflow,
     Failing,
+    Forbidden,
     GatewayError,
     InvalidRequest,
     LoginRequired,
@@ -22,19 +25,28 @@ from iflow_cli_proxy.core.errors import (
     TlsFailed,
     Unreachable,
 )
+from iflow_cli_proxy.core.request import Image
+from iflow_cli_proxy.core.room import Room
+from iflow_cli_proxy.gateway.attempt import AnswerRules
 from iflow_cli_proxy.gateway.deadline import Limits
+from iflow_cli_proxy.gateway.describing import Describer
+from iflow_cli_proxy.gateway.exchange import Gateway
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.retry import RetryRules
+from iflow_cli_proxy.gateway.vision import Description, VisionBridge
+from iflow_cli_proxy.pool.client_key import Caller, ClientKey
 from iflow_cli_proxy.pool.outcome import Outcome
 from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.providers.iflow.provider import IflowProvider
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
-from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.transport.base import UpstreamRequest
 from tests.support.entropy import counting_entropy
-from tests.support.exchanges import Bench, bench
+from tests.support.exchanges import CODEC, Bench, bench
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import FakeReply, FakeTransport
 from tests.support.faults import GOOD_EVENTS, piece, whole
+from tests.support.images import data_url, image
 from tests.support.virtual_time import run_in_virtual_time
 
 EVENTS = b"".join(f"data: {data}\n\n".encode() for data in GOOD_EVENTS)
@@ -361,3 +373,136 @@ async def test_r1_rules_of_one_attempt_are_obeyed() -> None:
 
     assert isinstance(await failure(it), Failing)
     assert len(it.transport.requests) == 1
+
+
+# --- what a client key may use ------------------------------------------------------------------------------------
+
+WINDOWS = (Model(id="kimi-8k", context_tokens=8_000), Model(id="kimi-128k", context_tokens=128_000))
+TOO_LONG = FakeReply(
+    b'{"error":{"message":"This model has a maximum context length of 8 tokens","code":"context_length_exceeded"}}',
+    status=400,
+)
+
+
+def held_to(it: Bench, *models: str) -> Bench:
+    it.caller = Caller(name="team", key=ClientKey(name="team", digest=b"d", models=models))
+    return it
+
+
+@pytest.mark.parametrize("asked", ["kimi-8k", "up/kimi-8k", "KIMI-8k"])
+async def test_i6_a_larger_window_is_no_way_around_the_models_of_a_key(asked: str) -> None:
+    it = held_to(bench(TOO_LONG, GOOD, models=WINDOWS), "kimi-8k")
+    assert isinstance(await failure(it, model=asked), ContextOverflow)
+    assert it.routes == ["up/kimi-8k"]
+
+    it = held_to(bench(TOO_LONG, GOOD, models=WINDOWS), "kimi-*")
+    await it.body(model=asked)
+    assert it.routes == ["up/kimi-8k", "up/kimi-128k"]
+
+
+@pytest.mark.parametrize(("models", "reached"), [(("cheap",), 1), (("cheap", "dear"), 2), (("cheap", "up/dear"), 2)])
+async def test_i6_a_fallback_serves_a_key_that_may_ask_for_it_alone(models: tuple[str, ...], reached: int) -> None:
+    it = held_to(bench(refusal(503), GOOD, fallbacks={"cheap": ("dear",)}, retry=RetryRules(same_account=0)), *models)
+    if reached == 1:
+        assert isinstance(await failure(it, model="cheap"), GatewayError)
+    else:
+        await it.body(model="cheap")
+    assert it.routes == ["up/cheap", "up/dear"][:reached]
+
+
+@pytest.mark.parametrize("asked", ["kimi-8k(high)", "up/kimi-8k(high)", "unheard-of(high)"])
+async def test_a_wish_in_a_name_is_no_other_model(asked: str) -> None:
+    it = held_to(bench(GOOD, models=WINDOWS), "kimi-8k", "unheard-of")
+    await it.body(model=asked)
+    assert it.routes == [f"up/{asked.removeprefix('up/')}"]
+
+    with pytest.raises(Forbidden):
+        await held_to(bench(GOOD, models=WINDOWS), "kimi-128k").body(model=asked)
+
+
+# --- images -------------------------------------------------------------------------------------------------------
+
+PICTURE = [{"role": "user", "content": [image("https://images.example/a.png")]}]
+
+
+async def test_nothing_is_fetched_for_a_key_that_may_not_ask() -> None:
+    fetched: list[str] = []
+
+    async def fetch(url: str, path: str) -> Image:
+        fetched.append(url)
+        return Image(data="AAAA", media_type="image/png")
+
+    it = held_to(bench(GOOD, fetch=fetch), "other")
+    assert isinstance(await failure(it, messages=PICTURE), Forbidden)
+    assert fetched == []
+
+
+async def test_r6_fetching_counts_against_the_request() -> None:
+    async def fetch(url: str, path: str) -> Image:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    it = bench(GOOD, fetch=fetch)
+    error = await failure(it, messages=PICTURE, headers={"x-request-timeout": "0.02"})
+
+    assert isinstance(error, TimedOut)
+    assert "x-request-timeout" in error.message
+    assert timers() == 0
+
+
+async def test_fetched_images_take_up_room_until_their_request_has_ended() -> None:
+    async def fetch(url: str, path: str) -> Image:
+        return Image(data="A" * 80, media_type="image/png")
+
+    room = Room(100)
+    it = bench(GOOD, GOOD, fetch=fetch, room=room)
+    await it.body(messages=PICTURE)
+    assert room.left == 20
+    assert isinstance(await failure(it, messages=PICTURE), Busy)
+    for exchange in it.exchanges:
+        exchange.end()
+    assert room.left == 100
+    await it.body(messages=PICTURE)
+
+
+async def test_a_client_is_told_what_was_done_to_its_request() -> None:
+    async def describe(picture: Image, hint: str, asker: Exchange) -> Description:
+        return Description(text="a red square")
+
+    def made(rules: AnswerRules) -> Bench:
+        blind = (Model(id="m", has_vision=False),)
+        return bench(GOOD, models=blind, bridge=VisionBridge("seer", describe), answer_rules=rules)
+
+    asked = [*PICTURE, {"role": "assistant", "content": []}]
+    told = (await made(AnswerRules()).answer(messages=asked)).headers
+    assert told["x-iflow2api-described"] == "1 described by seer"
+    assert told["x-iflow2api-repaired"] == "1 change"
+    silent = (await made(AnswerRules(names_account=False)).answer(messages=asked)).headers
+    assert not any(name.startswith("x-iflow2api-") for name in silent)
+
+
+async def test_describing_is_done_with_the_accounts_of_the_caller_and_at_its_expense() -> None:
+    ways: dict[str, Gateway] = {}
+    describer = Describer(
+        "b/seer",
+        ask=lambda inbound, exchange: ways["it"].answer(inbound, exchange),
+        codec=CODEC,
+        clock=FakeClock(),
+        new_id=lambda: "r2",
+    )
+    b = FakeTransport(FakeReply(whole("a cat")))
+    it = bench(
+        GOOD, models=(Model(id="m", has_vision=False),), bridge=VisionBridge("b/seer", describer), beside={"b": b}
+    )
+    ways["it"] = it.gateway
+    picture = [{"role": "user", "content": [image(data_url())]}]
+
+    it.caller = Caller(key=ClientKey(name="team", digest=b"d", models=("m",), accounts=("up/*",)))
+    assert isinstance(await failure(it, messages=picture), CapacityError)
+    assert b.requests == []
+
+    it.caller = Caller(key=ClientKey(name="team", digest=b"d", models=("m",)))
+    await it.body(messages=picture)
+    exchange = it.exchanges[-1]
+    assert len(b.requests) == exchange.requests_beside == 1
+    assert exchange.usage_beside.total > 0

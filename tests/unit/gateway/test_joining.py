@@ -266,3 +266,36 @@ def test_the_whole_obeys_the_grammar_and_says_every_word() -> None:
         assert heard.startswith(said)
 
     for_each_seed(1000, check)
+
+
+def test_a_call_in_the_old_form_is_a_call() -> None:
+    for fields in ({"function_call": {"name": "f"}}, {"message": {"function_call": {"name": "f"}}}):
+        joiner = Joiner(5)
+        for event in [*spoken(text("Let me look."))[:-2], Extra(protocol="openai_chat", fields=fields, choice=0)]:
+            joiner.feed(event)
+        joiner.feed(ChoiceEnded(reason=CUT))
+        joiner.feed(Ended())
+        assert not joiner.wants_more
+
+
+def test_a_further_choice_that_nobody_asked_for_is_left_out() -> None:
+    joiner = Joiner(5)
+    for event in spoken(text("Hello wo")):
+        joiner.feed(event)
+    joiner.go_on()
+    heard: list[Event] = []
+    for event in [
+        PartStarted(part=0, kind=PartKind.TEXT),
+        PartStarted(part=1, kind=PartKind.TEXT, choice=1),
+        Delta(part=0, text="rld"),
+        Delta(part=1, text="INTRUDER"),
+        PartEnded(part=1),
+        ChoiceEnded(reason=DONE),
+        ChoiceEnded(reason=DONE, choice=1),
+        Ended(),
+    ]:
+        heard += joiner.feed(event)
+
+    assert joiner.text == "Hello world"
+    assert [event for event in heard if isinstance(event, ChoiceEnded)] == [ChoiceEnded(reason=DONE)]
+    assert not any(isinstance(event, Delta) and "INTRUDER" in event.text for event in heard)

@@ -23,3 +23,14 @@ def test_nothing_is_known_at_first() -> None:
     assert it.first_byte_s is None
     assert not it.is_committed
     assert AttemptRecord(account="a", route="up/m").error_kind == ""
+
+
+def test_what_was_held_for_it_is_given_back_once() -> None:
+    it = exchange()
+    given: list[str] = []
+    it.at_end += [lambda: given.append("first"), lambda: given.append("second")]
+
+    it.end()
+    it.end()
+
+    assert given == ["second", "first"]

@@ -215,3 +215,50 @@ async def test_a_ready_stream_is_read_once() -> None:
     assert (await stream.read(), await stream.read()) == (b"all", b"")
     await stream.aclose()
     assert stream.headers == {"x": "1"}
+
+
+class Thinking:
+    """A voice whose client is not told what the model thinks."""
+
+    def __init__(self) -> None:
+        self.has_content = self.is_over = self.is_complete = False
+        self.failure: GatewayError | None = None
+        self.characters = 0
+        self.usage = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        self.characters += len(chunk.strip(b":"))
+        return chunk if chunk == b"said" else b""
+
+    def end(self) -> bytes:
+        self.is_over = True
+        return b""
+
+
+@pytest.mark.parametrize(("chunk", "is_alive"), [(b"hm", True), (b":", False)])
+def test_a_model_that_thinks_unheard_is_alive_and_one_that_says_nothing_is_not(chunk: bytes, is_alive: bool) -> None:
+    async def scenario() -> bytes:
+        ticks = [asyncio.Event() for _ in range(5)]
+        loop = asyncio.get_running_loop()
+        for number, tick in enumerate(ticks, start=1):
+            loop.call_later(4 * number, tick.set)
+        pieces = [piece for tick in ticks for piece in (tick, chunk)]
+        deadline = Deadline(LIMITS)
+        deadline.saw_head()
+        relay = Relay(
+            voice=CODEC,
+            reply=FakeReply(*pieces, b"said"),
+            deadline=deadline,
+            pipe=Thinking(),
+            ready=b"",
+            headers={},
+            on_end=lambda error, has_ended: None,
+        )
+        try:
+            return await relay.read()
+        finally:
+            await relay.aclose()
+
+    sent = run_in_virtual_time(scenario())
+    assert (sent == b"said") is is_alive
+    assert (b"upstream_timeout" in sent) is not is_alive

@@ -74,3 +74,43 @@ def test_without_a_known_window_only_an_overflow_shortens() -> None:
 def test_pictures_cost_more_than_their_addresses() -> None:
     shown = [{"role": "user", "content": [PICTURE]}, {"role": "assistant", "content": "a cat"}]
     assert roles(shorten(envelope(messages=shown * 6), 3000)) == ["user", "assistant"] * 2
+
+
+OLD_FORM: list[dict[str, Any]] = [
+    {"role": "system", "content": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]},
+    {"role": "user", "content": "word " * 800},
+    {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+    {"role": "function", "name": "f", "content": "42"},
+    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.test/a.png"}, "min_pixels": 4}]},
+    {"role": "assistant", "content": "seen", "annotations": []},
+]
+
+
+def test_messages_that_stay_are_the_clients_own_with_all_that_has_no_words() -> None:
+    asked = envelope(messages=OLD_FORM)
+    request = CODEC.decode_request(asked)
+    more = Message(role=Role.USER, parts=(Text(text="more"),))
+    added = reworded(asked, CODEC, msgspec.structs.replace(request, messages=(*request.messages, more)))
+    fewer = reworded(asked, CODEC, msgspec.structs.replace(request, messages=(request.messages[0], more)))
+
+    assert added.values["messages"] == [*OLD_FORM, {"role": "user", "content": "more"}]
+    assert fewer.values["messages"] == [OLD_FORM[0], {"role": "user", "content": "more"}]
+
+
+def test_what_is_left_of_a_long_prompt_is_as_it_was_written_and_a_result_stays_with_its_call() -> None:
+    found = shorten(envelope(messages=[OLD_FORM[0], *ROUND, *OLD_FORM[1:]]), 600)
+    assert found is not None
+    kept = found[0].values["messages"]
+    assert kept[0] == OLD_FORM[0]
+    assert all(message in OLD_FORM for message in kept)
+    names = [message["role"] for message in kept]
+    assert ("function" in names) == any("function_call" in message for message in kept)
+
+
+def test_of_messages_that_are_alike_the_last_ones_stay() -> None:
+    talk = [{"role": "user", "content": "again", "id": number} for number in range(3)]
+    asked = envelope(messages=talk)
+    request = CODEC.decode_request(asked)
+    found = reworded(asked, CODEC, msgspec.structs.replace(request, messages=request.messages[:1]))
+
+    assert len(found.values["messages"]) == 1

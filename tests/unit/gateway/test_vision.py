@@ -23,12 +23,15 @@ from iflow_cli_proxy.core.errors import (
 )
 from iflow_cli_proxy.core.request import Image
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.images import AT_ONCE, MOST_IMAGES
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.vision import SETTING, Description, VisionBridge, sees_nothing
 from iflow_cli_proxy.routing.catalog import Catalog, Model
 from tests.support.images import CODEC, GIF, JPEG, asking, content_of, data_url, image, text
 
 SEER = "qwen3-vl-plus"
+NOBODY = Exchange(request_id="r", protocol="", started_at=0.0)
 COST = Usage(prompt=100, completion=10)
 
 
@@ -37,11 +40,13 @@ class Eyes:
 
     def __init__(self, *failures: GatewayError | None, says: str = "") -> None:
         self.asked: list[tuple[Image, str]] = []
+        self.askers: list[Exchange] = []
         self._failures = list(failures)
         self._says = says
         self.under_way = self.most_under_way = 0
 
-    async def __call__(self, image: Image, hint: str) -> Description:
+    async def __call__(self, image: Image, hint: str, asker: Exchange) -> Description:
+        self.askers.append(asker)
         self.asked.append((image, hint))
         number = len(self.asked)
         failure = self._failures.pop(0) if self._failures else None
@@ -138,17 +143,49 @@ async def test_more_images_than_are_remembered_still_get_their_texts() -> None:
     ]
 
 
-async def test_a_few_at_a_time_and_not_too_many() -> None:
+async def test_a_few_at_a_time_and_of_too_many_the_latest() -> None:
     eyes = Eyes()
     bridge = VisionBridge(SEER, eyes)
 
-    with pytest.raises(InvalidRequest) as caught:
-        await bridge.bridged(CODEC, asking(*numbered(MOST_IMAGES + 1)))
-    assert (caught.value.code, eyes.asked) == ("too_many_images", [])
+    bridged = await bridge.bridged(CODEC, asking(*numbered(MOST_IMAGES + 2)))
 
-    await bridge.bridged(CODEC, asking(*numbered(MOST_IMAGES)))
-    await bridge.bridged(CODEC, asking(*numbered(MOST_IMAGES + 1)))
-    assert (len(eyes.asked), eyes.most_under_way) == (MOST_IMAGES + 1, AT_ONCE)
+    texts = [part["text"] for part in content_of(bridged.envelope)]
+    assert ["left out" in one for one in texts] == [True] * 2 + [False] * MOST_IMAGES
+    assert texts[-1] == f"[Image: number {MOST_IMAGES}]"
+    assert bridged.note(SEER) == f"{MOST_IMAGES} described by {SEER}, 2 left out"
+    assert (len(eyes.asked), eyes.most_under_way) == (MOST_IMAGES, AT_ONCE)
+
+    again = await bridge.bridged(CODEC, asking(*numbered(MOST_IMAGES + 2)))
+    assert (again.left_out, again.asked) == (0, 2), "what is remembered leaves room for those before it"
+
+
+async def test_a_request_crosses_on_its_own_behalf_and_in_its_own_time() -> None:
+    eyes = Eyes()
+    bridge = VisionBridge(SEER, eyes)
+    asker = Exchange(request_id="r", protocol=CODEC.name, started_at=0.0)
+    deadline = Deadline(Limits())
+    try:
+        await bridge.on_behalf_of(asker, deadline).bridged(CODEC, asking(image(data_url())))
+    finally:
+        deadline.close()
+
+    assert eyes.askers == [asker]
+    assert asker.described == f"1 described by {SEER}"
+    assert (await bridge.bridged(CODEC, asking(image(data_url())))).asked == 0, "all remember the same"
+
+
+async def test_r6_describing_counts_against_the_request() -> None:
+    async def never(image: Image, hint: str, asker: Exchange) -> Description:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    deadline = Deadline(Limits(total_s=0.02, total_name="x-request-timeout"))
+    try:
+        bridge = VisionBridge(SEER, never).on_behalf_of(NOBODY, deadline)
+        with pytest.raises(TimedOut, match="x-request-timeout"):
+            await bridge.bridged(CODEC, asking(image(data_url())))
+    finally:
+        deadline.close()
 
 
 @pytest.mark.parametrize(
@@ -216,12 +253,15 @@ async def test_i25_a_huge_image_is_not_even_asked_about() -> None:
 def test_a_model_sees_nothing_when_that_is_known_of_it() -> None:
     catalog = Catalog(
         [
-            Model(id="blind", context_tokens=128_000),
-            Model(id="thinks", thinking="switchable", aliases=("t",)),
+            Model(id="blind", context_tokens=128_000, has_vision=False),
+            Model(id="thinks", thinking="switchable", aliases=("t",), has_vision=False),
             Model(id="sees", context_tokens=128_000, has_vision=True),
+            Model(id="says-nothing-of-it", context_tokens=32_768),
             Model(id="named-only"),
         ]
     )
 
     assert [sees_nothing(catalog, name) for name in ("blind", "BLIND", "thinks(high)", "t")] == [True] * 4
-    assert [sees_nothing(catalog, name) for name in ("sees", "named-only", "unheard-of")] == [False] * 3
+    assert [sees_nothing(catalog, name) for name in ("sees", "says-nothing-of-it", "named-only", "unheard-of")] == [
+        False
+    ] * 4

@@ -93,3 +93,22 @@ def test_a_senseless_window_is_unknown(value: Any) -> None:
 
 def test_an_endless_list_is_cut() -> None:
     assert len(parse_models([f"m{number}" for number in range(MOST + 10)])) == MOST
+
+
+@pytest.mark.parametrize(
+    ("row", "sees"),
+    [
+        ({"id": "Qwen/Qwen2.5-VL-72B-Instruct", "object": "model", "max_model_len": 32768}, None),
+        ({"id": "m", "capabilities": ["completion", "tools"]}, None),
+        ({"id": "m", "vision": False}, False),
+        ({"id": "m", "supports_image_in": False}, False),
+        ({"id": "m", "capabilities": {"vision": False, "completion_chat": True}}, False),
+        ({"id": "m", "capabilities": {"vision": True}}, True),
+        ({"id": "m", "architecture": {"modality": "text->text"}}, False),
+        ({"id": "m", "architecture": {"input_modalities": ["text"]}}, False),
+        ({"id": "m", "input_modalities": []}, None),
+    ],
+)
+def test_a_model_is_blind_only_where_its_list_says_so(row: dict[str, Any], sees: bool | None) -> None:
+    [model] = parse_models([row])
+    assert model.has_vision is sees

@@ -224,3 +224,40 @@ async def test_the_names_of_keys_that_may_be_used_can_be_told(shelf: Shelf) -> N
     shelf.book.open()
 
     assert shelf.book.names_in_use() == ("team",)
+
+
+async def test_a_key_made_anew_under_an_old_name_begins_with_nothing_used(shelf: Shelf) -> None:
+    budget = Budget(amount=10)
+    first = replace(KEY, created_at=shelf.clock.now(), budget=budget)
+    shelf.file.add(first)
+    shelf.book.open()
+    shelf.book.settle(shelf.book.admit(first, 0, is_running=True), ended(tokens=Usage(completion=10)))
+
+    shelf.file.change(["team"], lambda key: replace(key, digest=digest_of("sk-rotated")))
+    await shelf.book.look()
+    with pytest.raises(QuotaExhausted):
+        shelf.book.admit(shelf.book.keys[0], 0, is_running=True)
+
+    shelf.file.change(["team"], lambda key: replace(key, revoked_at=shelf.clock.now()))
+    shelf.file.add(replace(first, digest=digest_of("sk-new"), created_at=shelf.clock.now() + 60))
+    await shelf.book.look()
+    shelf.book.admit(shelf.book.keys[0], 0, is_running=True)
+
+
+def test_what_was_read_of_a_body_counts_where_it_declared_no_size(shelf: Shelf) -> None:
+    exchange = ended(tokens=Usage(completion=5, is_estimated=True))
+    exchange.bytes_in = 4000
+    shelf.book.settle(shelf.book.admit(KEY, 0, is_running=True), exchange)
+
+    assert shelf.book.allowances.spent("team", Budget(amount=1), shelf.clock.now()).tokens == 1005
+
+
+def test_what_was_asked_for_the_sake_of_a_request_counts_even_when_it_failed(shelf: Shelf) -> None:
+    key = replace(KEY, rpm=3)
+    exchange = ended(went_out=False, began=False)
+    exchange.requests_beside, exchange.usage_beside = 2, Usage(prompt=90, completion=10)
+    shelf.book.settle(shelf.book.admit(key, 0, is_running=True), exchange)
+
+    assert shelf.book.allowances.spent("team", Budget(amount=1), shelf.clock.now()).tokens == 100
+    with pytest.raises(RateLimited):
+        shelf.book.admit(key, 0, is_running=True)

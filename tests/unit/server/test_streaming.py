@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from iflow_cli_proxy.core.errors import Draining
+from iflow_cli_proxy.core.errors import Draining, InvalidRequest
+from iflow_cli_proxy.core.request import Image
 from iflow_cli_proxy.gateway.relay import ReadyStream
 from iflow_cli_proxy.server.state import ServerState
 from tests.support.fake_transport import FakeReply
+from tests.support.images import image
 from tests.support.patience import until
 from tests.support.shell import EVENTS, LAST, QUESTION, WORD, ask, shell, shell_state
 
@@ -63,7 +65,7 @@ async def test_pings_begin_once_the_account_is_there() -> None:
         holding = asyncio.ensure_future(ask(client))
         await until(lambda: bool(state.in_flight))
         waiting = asyncio.ensure_future(client.post("/v1/chat/completions", json={**QUESTION, "stream": True}))
-        await until(lambda: any(exchange.is_queued for exchange in state.in_flight))
+        await until(lambda: state.gateway.current.turnstile.waiting > 0)
         first.set()
         await holding
         async with await waiting as reply:
@@ -135,3 +137,33 @@ async def test_a_bug_in_the_middle_of_a_stream_is_told_as_its_last_event(
     assert b'"code":"internal_error"' in body
     assert b"ZeroDivision" not in body
     assert "a bug of ours" in caplog.text
+
+
+async def test_a_stream_that_nobody_answers_yet_is_not_opened_and_may_still_be_refused() -> None:
+    """Its image is being fetched: nothing of it is upstream."""
+    state = shell_state(streaming(FIRST, LAST), keepalive_s=0.01)
+    pings: list[bool] = []
+
+    async def fetch(url: str, path: str) -> Image:
+        await asyncio.sleep(0.1)
+        pings.append(next(iter(state.in_flight)).is_committed)
+        raise InvalidRequest("No image.", param=path)
+
+    state.gateway.current._fetch = fetch
+    messages = [{"role": "user", "content": [image("https://images.example/a.png")]}]
+    async with shell(state) as client:
+        status, _, body = await ask(client, stream=True, messages=messages)
+
+    assert (status, pings) == (400, [False])
+    assert b"No image." in body
+
+
+async def test_an_open_stream_is_pinged_whatever_it_waits_for() -> None:
+    goes_on = asyncio.Event()
+    state = shell_state(streaming(FIRST, goes_on, LAST), keepalive_s=0.02)
+    async with shell(state) as client, client.post("/v1/chat/completions", json={**QUESTION, "stream": True}) as reply:
+        assert await reply.content.readuntil(b"\n\n") == FIRST
+        assert not next(iter(state.in_flight)).is_asking
+        assert await reply.content.readuntil(b"\n\n") == b": ping\n\n"
+        goes_on.set()
+        await reply.content.read()

@@ -18,7 +18,7 @@ from iflow_cli_proxy.core.errors import (
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.providers import pkce
 from iflow_cli_proxy.providers.signin import DeviceGrant, OAuthClient, SignIn
-from iflow_cli_proxy.signin.device import DeviceFlow
+from iflow_cli_proxy.signin.device import DeviceFlow, GivenUp
 from tests.support.entropy import counting_entropy
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_transport import Answer, FakeReply, FakeTransport
@@ -252,3 +252,25 @@ def test_a_provider_without_device_codes_says_so(client: OAuthClient | None) -> 
 def test_i45_the_device_code_is_not_in_the_representation() -> None:
     grant: DeviceGrant = Bench(DEVICE).flow.resume(device_code=Secret("canary-device-code"), verifier="v")
     assert "canary" not in repr(grant)
+
+
+async def test_a_wait_that_is_given_up_ends_before_the_server_is_asked_again() -> None:
+    bench = Bench(DEVICE, PENDING, TOKENS)
+    grant = await bench.flow.begin()
+
+    def give_up() -> bool:
+        return bench.clock.monotonic() > began + 7
+
+    began = bench.clock.monotonic()
+    with pytest.raises(GivenUp):
+        await bench.flow.wait(grant, is_given_up=give_up)
+
+    assert len(bench.transport.requests) == 2
+    assert max(bench.slept) <= 0.2
+
+
+async def test_a_wait_that_is_not_given_up_is_as_long_as_ever() -> None:
+    bench = Bench(DEVICE, PENDING, TOKENS)
+    await bench.flow.wait(await bench.flow.begin(), is_given_up=lambda: False)
+
+    assert sum(bench.slept) == pytest.approx(10)

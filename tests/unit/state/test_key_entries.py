@@ -201,3 +201,9 @@ def test_a_text_with_any_byte_changed_is_read_or_refused() -> None:
             data[chance.randrange(len(data))] = chance.randrange(256)
         with suppress(BadKeys):
             assert len(parse_keys(bytes(data)).keys) <= 1
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_moment_beyond_the_calendar_is_told_and_not_met_later(moment: str) -> None:
+    with pytest.raises(BadKeys, match="no moment that can be reckoned with"):
+        parse_keys(text(f"expires_at = {moment}"))

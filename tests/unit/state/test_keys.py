@@ -174,3 +174,13 @@ def test_writers_in_several_processes_lose_nothing_of_each_other(file: KeyFile) 
 
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
     assert {one.name for one in file.load().keys} == {f"{name}-{number}" for name in "abc" for number in range(15)}
+
+
+def test_a_file_of_a_newer_version_is_not_called_wrong(file: KeyFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_bytes(b"version = 2")
+
+    with pytest.raises(StateError, match="newer iflow2api") as raised:
+        file.load()
+    assert "correct" not in raised.value.hint
+    assert "iflow2api version" in raised.value.hint

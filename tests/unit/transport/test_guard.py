@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import trustme
 
-from iflow_cli_proxy.core.errors import InvalidRequest
+from iflow_cli_proxy.core.errors import Busy, InvalidRequest
+from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.transport.addresses import NOT_ALLOWED, Address, is_public
 from iflow_cli_proxy.transport.guard import FetchRules, GuardedFetch
 from tests.support.images import BMP, GIF, HTML, JPEG, PNG, SVG, WEBP, Names
+from tests.support.patience import until
 from tests.support.raw_upstream import RawUpstream, answer, close, flood, hang, head, reset, sleep, stream_head
 from tests.support.raw_upstream import chunk as piece
 
@@ -388,3 +390,24 @@ async def test_a_client_that_leaves_ends_the_fetch() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.wait_for(server.connections[0].gone.wait(), 1)
+
+
+async def test_i25_what_is_being_fetched_has_a_bound_for_all_together() -> None:
+    """A server that sends most of a picture and then nothing: the next picture finds no room."""
+    body = PNG + bytes(60_000 - len(PNG))
+    slow = [stream_head(), piece(body), hang]
+    room = Room(100_000)
+    async with RawUpstream(slow, [picture(body)], [picture(body)]) as server:
+        fetch = GuardedFetch(rules(server), resolver=Names(["127.0.0.1"]), room=room)
+        url = f"http://images.example:{server.port}/a.png"
+        waiting = asyncio.create_task(fetch(url, PATH))
+        await until(lambda: room.left < 50_000)
+        with pytest.raises(Busy):
+            await fetch(url, PATH)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert room.left == 100_000
+        await fetch(url, PATH)
+
+    assert room.left == 100_000

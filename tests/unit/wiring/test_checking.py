@@ -9,10 +9,10 @@ import pytest
 
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
+from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
 from iflow_cli_proxy.wiring.checking import checked
 from tests.support.gateway import settings_from, upstream_table
-from tests.support.wiring import around, keep, services
+from tests.support.wiring import around, keep, qwen_account, services
 
 
 def test_an_unknown_kind_is_a_config_error_with_its_setting(tmp_path: Path) -> None:
@@ -106,3 +106,29 @@ def test_a_sign_in_table_that_is_not_complete_is_refused(tmp_path: Path) -> None
     with pytest.raises(ConfigError) as raised:
         checked(settings, *around(tmp_path))
     assert (raised.value.param or "").startswith("providers.up.oauth")
+
+
+UUID = "0b9f3c1e-8f2d-4b7a-9c3d-1e2f3a4b5c6d"
+
+
+@pytest.mark.parametrize(
+    ("id", "state", "is_key"),
+    [
+        (UUID, AccountState.OK, True),
+        (UUID, AccountState.DISABLED, False),
+        ("work", AccountState.OK, False),
+        ("", AccountState.OK, False),
+    ],
+    ids=["a good one", "switched off", "a word", "none"],
+)
+def test_ids_of_accounts_are_keys_where_there_is_one_that_is(
+    tmp_path: Path, id: str, state: AccountState, is_key: bool
+) -> None:
+    if id:
+        keep(tmp_path, qwen_account(id, state=state))
+    settings = settings_from('[auth]\nrequired = "always"\naccept_account_ids = true\n')
+    if is_key:
+        assert checked(settings, *around(tmp_path)) is settings
+    else:
+        with pytest.raises(ConfigError, match="no client key"):
+            checked(settings, *around(tmp_path))

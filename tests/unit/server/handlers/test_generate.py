@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.gateway.record import Exchange
 from tests.support.fake_transport import FakeReply
@@ -63,3 +65,22 @@ async def test_bytes_of_a_stream_are_counted() -> None:
 
     assert seen[0].bytes_out == len(body)
     assert seen[0].is_stream
+
+
+async def test_what_was_read_of_a_body_in_chunks_is_known() -> None:
+    state = shell_state()
+    sizes: list[int] = []
+    state.observers.append(lambda exchange: sizes.append(exchange.bytes_in))
+    body = jsonx.encode(QUESTION)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield body[:10]
+        yield body[10:]
+
+    async with (
+        shell(state) as client,
+        client.post("/v1/chat/completions", data=chunks(), headers={"Content-Type": "application/json"}) as reply,
+    ):
+        assert reply.status == 200
+
+    assert sizes == [len(body)]

@@ -14,8 +14,12 @@ import pytest
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import LoginRequired
+from iflow_cli_proxy.pool.client_key import ClientKey, digest_of
+from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.signin.device import DeviceFlow
+from iflow_cli_proxy.state.keys import KeyFile
 from tests.support.gateway import RunningGateway
+from tests.support.patience import until
 from tests.support.people import Household, household
 
 MADE_UP = {"device_code": "made-up", "code_verifier": "v" * 43}
@@ -145,3 +149,61 @@ async def test_a_provider_without_device_codes_says_so(tmp_path: Path) -> None:
         status, answer, _ = await post(gateway, "/auth/initiate", {"provider": "deepseek"})
     assert status == 500
     assert "device code" in answer["error"]["message"]
+
+
+SECRET = "sk-i2a-0123456789abcdef"
+
+
+def limit(gateway: RunningGateway, home: Path, **limits: Any) -> None:
+    """From now on that secret is a key with these limits."""
+    file = KeyFile(home / "keys" / "keys.toml")
+    file.add(ClientKey(name="team", digest=digest_of(SECRET), **limits))
+    gateway.server.state.keys = KeyBook(file)
+    gateway.server.state.keys.open()
+
+
+@pytest.mark.parametrize("limits", [{"accounts": ("qwen/mine",)}, {"models": ("m",)}, {"pool": "mine"}])
+async def test_a_limited_key_neither_adds_nor_replaces_a_sign_in(tmp_path: Path, limits: dict[str, Any]) -> None:
+    async with door(tmp_path, approves_by_itself=True) as (house, gateway):
+        boss = await house.qwen("boss")
+        _, grant, _ = await post(gateway, "/auth/initiate")
+        limit(gateway, tmp_path, **limits)
+        known = {name: grant[name] for name in ("device_code", "code_verifier", "interval")}
+
+        assert (await post(gateway, "/auth/initiate", x_api_key=SECRET))[0] == 403
+        status, answer, _ = await post(gateway, "/auth/poll", {**known, "account": "boss"}, x_api_key=SECRET)
+
+        assert status == 403
+        assert boss.id not in str(answer)
+        assert house.saved(boss).bearer.reveal() == boss.bearer.reveal()
+        assert house.calls["poll"] == 1, "that of the household itself"
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+async def test_the_id_of_the_account_is_told_unless_it_is_a_key(tmp_path: Path, accepts: bool) -> None:
+    more = f"[auth]\naccept_account_ids = {str(accepts).lower()}\n"
+    async with household(tmp_path, approves_by_itself=True) as house, house.gateway("qwen", more=more) as gateway:
+        house.demo.app.oauth.rules.poll_interval_s = 1
+        _, grant, _ = await post(gateway, "/auth/initiate")
+        known = {name: grant[name] for name in ("device_code", "code_verifier", "interval")}
+        _, done, _ = await post(gateway, "/auth/poll", known)
+        [account] = house.store.load().accounts
+
+    assert ("id" not in done["account"]) is accepts
+    assert (account.id not in str(done)) is accepts
+
+
+async def test_waiting_for_a_person_takes_none_of_a_keys_places_and_no_time_of_a_drain(tmp_path: Path) -> None:
+    async with door(tmp_path) as (_, gateway):
+        limit(gateway, tmp_path, concurrency=1)
+        _, grant, _ = await post(gateway, "/auth/initiate", x_api_key=SECRET)
+        known = {name: grant[name] for name in ("device_code", "code_verifier")}
+        waiting = asyncio.create_task(post(gateway, "/auth/poll", known, x_api_key=SECRET))
+        await until(lambda: gateway.server.state.sign_ins_waited_for == 1)
+        assert gateway.server.state.keys.allowances.running("team") == 0
+
+        async with asyncio.timeout(5):
+            await gateway.server.drain()
+        status, answer, headers = await waiting
+
+    assert (status, answer["error"]["code"], headers["Retry-After"]) == (503, "draining", "1")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.middleware.access_log import CLIENT_GONE
 from iflow_cli_proxy.telemetry.formats import FIELDS
@@ -106,3 +107,18 @@ async def test_observers_are_told_of_questions_only_and_may_fail(caplog: pytest.
 
     assert [exchange.asked for exchange in seen] == ["m"]
     assert "an observer of exchanges failed" in caplog.text
+
+
+ID = "0b9f3c1e-8f2d-4b7a-9c3d-1e2f3a4b5c6d"
+
+
+@pytest.mark.parametrize(("accepts", "shown"), [(True, "{id}"), (False, ID)])
+async def test_ids_that_are_keys_are_not_in_the_log(
+    caplog: pytest.LogCaptureFixture, accepts: bool, shown: str
+) -> None:
+    state = shell_state(access_log=True, auth=AuthSettings(accept_account_ids=accepts))
+    async with shell(state) as client, client.post(f"/admin/accounts/{ID}/reset") as response:
+        await response.read()
+
+    ((message, _),) = lines(caplog)
+    assert message == f"POST /admin/accounts/{shown}/reset 404"

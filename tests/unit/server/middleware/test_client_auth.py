@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from iflow_cli_proxy.config.schema import AuthSettings
+from iflow_cli_proxy.config.schema import AuthSettings, KeysRequired
 from iflow_cli_proxy.core.clock import SystemClock
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller, digest_of
+from iflow_cli_proxy.pool.saved import AccountState
 from iflow_cli_proxy.server.middleware.client_auth import (
     by_account_id,
     identify,
@@ -178,3 +179,20 @@ async def test_the_id_of_an_account_of_ours_is_a_key_for_that_account(
 
     assert got == statuses
     assert [caller.account_id for caller in callers if caller.account_id] == ([uuid] if accepts else [])
+
+
+@pytest.mark.parametrize("required", ["always", "auto"])
+async def test_i6_an_account_that_is_switched_off_opens_no_door(tmp_path: Path, required: KeysRequired) -> None:
+    uuid = "0b9f3c1e-8f2d-4b7a-9c3d-1e2f3a4b5c6d"
+    store = AccountStore(tmp_path / "accounts", clock=SystemClock())
+    store.create(replace(saved_account(uuid, label="work"), state=AccountState.DISABLED))
+    state = shell_state(auth=AuthSettings(required=required, accept_account_ids=True))
+    state.accounts = Accounts(state.settings.current, find_paths({"IFLOW2API_HOME": str(tmp_path)}), {}, home=tmp_path)
+    state.accounts.known()
+    async with shell(state) as client:
+        client.session.headers["x-api-key"] = uuid
+        status, _, body = await ask(client)
+        models = (await client.get("/v1/models")).status
+
+    assert (status, models) == (403, 403)
+    assert b'"code":"key_disabled"' in body

@@ -17,7 +17,7 @@ from iflow_cli_proxy.server.middleware.errors import answer_errors, error_respon
 
 def a_request() -> web.Request:
     request = make_mocked_request("POST", "/v1/chat/completions")
-    request[EXCHANGE] = Exchange(request_id="req_7", protocol="", started_at=0.0)
+    request[EXCHANGE] = Exchange(request_id="req_7", protocol="openai_chat", started_at=0.0)
     assert request.transport is not None
     request.transport.is_closing.return_value = False  # type: ignore[attr-defined]
     return request

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.shell import Client, shell, shell_state
+from iflow_cli_proxy.gateway.record import Exchange
+from tests.support.shell import Client, ask, shell, shell_state
 
 
 async def answered(client: Client, path: str = "/health", **headers: str) -> dict[str, str]:
@@ -33,3 +34,17 @@ async def test_every_head_is_signed() -> None:
 
         state.is_draining = True
         assert (await answered(client))["connection"] == "close"
+
+
+async def test_what_was_held_for_a_request_is_given_back_at_its_end() -> None:
+    state = shell_state()
+    given: list[int] = []
+
+    def hold(exchange: Exchange) -> None:
+        exchange.at_end.append(lambda: given.append(1))
+
+    state.observers.append(hold)
+    async with shell(state) as client:
+        await ask(client)
+
+    assert given == [1]

@@ -1,0 +1,1 @@
+"""What an upstream really supports, found out by a few small calls."""

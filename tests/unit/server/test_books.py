@@ -1,0 +1,98 @@
+"""The ledger of a running server. How rows are written is `state/test_ledger.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.pool.client_key import Budget
+from iflow_cli_proxy.server.books import Books
+from iflow_cli_proxy.server.key_book import KeyBook
+from iflow_cli_proxy.state.ledger_file import open_reader
+from iflow_cli_proxy.state.ledger_queries import recent
+from iflow_cli_proxy.state.ledger_row import Row
+from tests.support.fake_clock import FakeClock
+from tests.support.wiring import services
+
+MONTHLY = Budget(amount=100, unit="tokens", per="month")
+OFF = "[ledger]\nenabled = false\n"
+PRICES = '[[prices]]\nmodel = "m"\nprompt = 2.0\ncompletion = 2.0\ncurrency = "USD"\n'
+
+
+def exchange(**fields: object) -> Exchange:
+    made = Exchange(request_id="req_1", protocol="openai_chat", started_at=0.0, asked="m", route="up/m")
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def rows(home: Path) -> list[Row]:
+    connection = open_reader(home / "usage.sqlite3")
+    assert connection is not None
+    try:
+        return recent(connection, 10)
+    finally:
+        connection.close()
+
+
+def books(home: Path, text: str = "", clock: FakeClock | None = None) -> Books:
+    return Books(services(text, home, clock=clock or FakeClock()))
+
+
+async def test_every_exchange_is_a_row_after_a_clean_stop(tmp_path: Path) -> None:
+    it = books(tmp_path)
+    await it.open(KeyBook())
+    it.note(exchange(usage=Usage(prompt=5)))
+    await it.aclose()
+
+    assert [(row.model_asked, row.prompt) for row in rows(tmp_path)] == [("m", 5)]
+    it.note(exchange())
+    await it.aclose()
+    assert len(rows(tmp_path)) == 1, "nothing is written after the end"
+
+
+async def test_where_it_is_switched_off_there_is_no_file(tmp_path: Path) -> None:
+    it = books(tmp_path, OFF)
+    await it.open(KeyBook())
+    it.note(exchange())
+    await it.aclose()
+
+    assert not (tmp_path / "usage.sqlite3").exists()
+    assert not it.is_refusing
+
+
+async def test_a_key_s_budget_goes_on_where_the_last_process_left_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    first = books(tmp_path, clock=clock)
+    await first.open(KeyBook())
+    first.note(exchange(client="alice", usage=Usage(prompt=900)))
+    clock.advance(40 * 86_400.0)
+    first.note(exchange(client="alice", usage=Usage(prompt=70)))
+    await first.aclose()
+    keys = KeyBook(clock=clock)
+
+    second = books(tmp_path, clock=clock)
+    await second.open(keys)
+    await second.aclose()
+
+    assert keys.allowances.spent("alice", MONTHLY, clock.now()).tokens == 70
+
+
+async def test_a_damaged_ledger_costs_no_start(tmp_path: Path) -> None:
+    (tmp_path / "usage.sqlite3").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
+    it = books(tmp_path)
+    await it.open(KeyBook())
+    it.note(exchange())
+    await asyncio.sleep(0)
+    await it.aclose()
+
+    assert len(rows(tmp_path)) == 1
+
+
+async def test_what_a_request_cost_is_told_in_dollars(tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(PRICES)
+    it = books(tmp_path)
+
+    assert it.cost_of(exchange(usage=Usage(prompt=500_000))) == 1.0

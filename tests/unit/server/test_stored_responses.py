@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+from iflow_cli_proxy.protocols import response_history
+from iflow_cli_proxy.server.stored_responses import KEPT_S, StoredResponses
+from tests.support.fake_clock import FakeClock
+
+
+def stored(name: str, text: str = "") -> response_history.Stored:
+    response: dict[str, Any] = {"id": name, "output": [{"text": text}]}
+    return response_history.Stored(input=(), response=response)
+
+
+def test_what_is_kept_belongs_to_whoever_asked() -> None:
+    memory = StoredResponses(FakeClock())
+    memory.put("alice", stored("resp_1"))
+
+    assert memory.get("alice", "resp_1") == stored("resp_1")
+    assert memory.get("bob", "resp_1") is None
+    assert not memory.delete("bob", "resp_1")
+    assert memory.delete("alice", "resp_1")
+    assert memory.get("alice", "resp_1") is None
+    assert not memory.delete("alice", "resp_1")
+
+
+def test_the_oldest_makes_room() -> None:
+    memory = StoredResponses(FakeClock(), most=2)
+    for name in ("resp_1", "resp_2", "resp_3"):
+        memory.put("", stored(name))
+
+    assert [memory.get("", name) is not None for name in ("resp_1", "resp_2", "resp_3")] == [False, True, True]
+    assert len(memory) == 2
+
+
+def test_all_together_take_no_more_than_their_room() -> None:
+    memory = StoredResponses(FakeClock(), largest_bytes=10_000)
+    for number in range(10):
+        memory.put("", stored(f"resp_{number}", "x" * 3_000))
+    memory.put("", stored("resp_whale", "x" * 20_000))
+
+    assert len(memory) == 3
+    assert memory.get("", "resp_whale") is None
+    assert memory.get("", "resp_9") is not None
+
+
+def test_one_that_is_kept_again_takes_its_room_once() -> None:
+    memory = StoredResponses(FakeClock(), largest_bytes=10_000)
+    memory.put("", stored("resp_1", "x" * 3_000))
+    for _ in range(10):
+        memory.put("", stored("resp_2", "x" * 3_000))
+
+    assert memory.get("", "resp_1") is not None
+
+
+def test_nothing_is_kept_for_longer_than_a_day() -> None:
+    clock = FakeClock()
+    memory = StoredResponses(clock)
+    memory.put("", stored("resp_1"))
+    clock.advance(KEPT_S)
+
+    assert memory.get("", "resp_1") is None
+    memory.put("", stored("resp_2"))
+    assert len(memory) == 1
