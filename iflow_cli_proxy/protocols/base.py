@@ -6,7 +6,7 @@ needs are handed to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
@@ -21,6 +21,7 @@ from iflow_cli_proxy.core.request import ChatRequest, Image, Text
 from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.core.stage import Stage
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.listing import ModelRow
 
 Judge: TypeAlias = Callable[[Json], GatewayError | None]
 """What a JSON object that is not an answer means; the provider knows its upstream's ways. None: nothing known."""
@@ -76,6 +77,17 @@ class RouteSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counter:
+    """A protocol's question how many tokens a prompt has."""
+
+    protocol: str
+    paths: tuple[str, ...]
+    read_envelope: Callable[[Inbound], Envelope]
+    """Raises InvalidRequest naming the JSON path."""
+    encode: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ErrorReply:
     """An error in its protocol's own words."""
 
@@ -99,6 +111,8 @@ class EncodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The client's request as it was written (`Envelope.values`): some protocols repeat it in their answers."""
     prompt_tokens: int = 0
     """As estimated, for protocols that report them before the upstream does."""
+    elapsed_s: Callable[[], float] | None = None
+    """How long this exchange has taken so far, for protocols that tell; None when nobody measures."""
 
 
 class Seen(Enum):
@@ -161,6 +175,11 @@ class Codec(Voice, Protocol):
     def name(self) -> str: ...
 
     @property
+    def is_passed_on(self) -> bool:
+        """Upstreams are asked in this very protocol, whatever they speak otherwise: it has no canonical form."""
+        ...
+
+    @property
     def routes(self) -> tuple[RouteSpec, ...]: ...
 
     @property
@@ -170,6 +189,10 @@ class Codec(Voice, Protocol):
 
     def read_envelope(self, inbound: Inbound) -> Envelope:
         """Check the whole request. Raises InvalidRequest naming the JSON path."""
+        ...
+
+    def answer_at_once(self, envelope: Envelope, now: float) -> bytes | None:
+        """The whole answer to a request that asks no model anything; None for every other. `now` is epoch seconds."""
         ...
 
     def voice(self, envelope: Envelope) -> Voice:
@@ -215,8 +238,13 @@ class Codec(Voice, Protocol):
         """How many answers a request of ours asks an upstream for."""
         ...
 
-    def stream_decoder(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Stage[Frame, Event]:
-        """`choices` answers were asked for: a stream without an end marker is whole only with all of them."""
+    def stream_decoder(
+        self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True
+    ) -> Stage[Frame, Event]:
+        """`choices` answers were asked for: a stream without an end marker is whole only with all of them.
+
+        Without `keeps_extras` a codec may leave out what only its own protocol has words for.
+        """
         ...
 
     def decode_error(self, body: Json) -> GatewayError | None:
@@ -227,6 +255,14 @@ class Codec(Voice, Protocol):
         ...
 
     def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply: ...
+
+    def model_object(self, row: ModelRow) -> Json:
+        """One model, as its clients look it up."""
+        ...
+
+    def model_page(self, rows: Sequence[ModelRow], query: Mapping[str, str]) -> Json:
+        """What can be asked for, or the page of it that the query wants. Raises InvalidRequest naming the parameter."""
+        ...
 
     def tap(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> Tap:
         """`choices` as in `stream_decoder`."""

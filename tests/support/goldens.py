@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.events import Event, Failed
-from iflow_cli_proxy.core.sse import Framer
+from iflow_cli_proxy.core.sse import EVENT_STREAM, Frame
 from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
@@ -57,7 +57,7 @@ SCENARIOS: Final = [Scenario(folder) for folder in sorted(ROOT.iterdir()) if (fo
 
 def decode_stream(codec: Codec, chunks: Iterable[bytes], choices: int = 1) -> list[Event]:
     """What a stream means, in whatever pieces it arrives. Anything unknown is judged by the protocol's own words."""
-    return run(Chain(Framer(), codec.stream_decoder(codec.decode_error, FAILING_WORDS, choices)), chunks)
+    return run(Chain(codec.framer(), codec.stream_decoder(codec.decode_error, FAILING_WORDS, choices)), chunks)
 
 
 def encode_stream(codec: Codec, events: Iterable[Event], options: EncodeOptions = OPTIONS) -> bytes:
@@ -65,7 +65,16 @@ def encode_stream(codec: Codec, events: Iterable[Event], options: EncodeOptions 
 
 
 def inbound(codec: Codec, body: bytes) -> Inbound:
-    return Inbound(protocol=codec.name, body=body)
+    """A request for a stream, where it is not the body that says so."""
+    return Inbound(protocol=codec.name, body=body, path={"method": "streamGenerateContent"}, query={"alt": "sse"})
+
+
+def reframe(codec: Codec, frame: Frame) -> bytes:
+    """A frame on the wire again, as it is when it is passed on."""
+    if codec.stream_type != EVENT_STREAM:
+        return frame.data + b"\n"
+    event = b"event: %b\n" % frame.event.encode() if frame.event else b""
+    return event + b"data: " + frame.data.replace(b"\n", b"\ndata: ") + b"\n\n"
 
 
 def write_events(scenario: Scenario, events: Iterable[Event]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from iflow_cli_proxy.core.errors import GatewayError
@@ -12,6 +12,7 @@ from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import ChatRequest, Image, Text
 from iflow_cli_proxy.core.sse import EVENT_STREAM, Framer
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols import openai_errors, openai_models
 from iflow_cli_proxy.protocols.base import (
     EncodeOptions,
     Envelope,
@@ -22,7 +23,8 @@ from iflow_cli_proxy.protocols.base import (
     RouteSpec,
     Voice,
 )
-from iflow_cli_proxy.protocols.openai_chat import errors, images, repair, reply, request, stream, tap
+from iflow_cli_proxy.protocols.listing import ModelRow
+from iflow_cli_proxy.protocols.openai_chat import images, repair, reply, request, stream_decoder, stream_encoder, tap
 from iflow_cli_proxy.protocols.openai_chat.wire import PROTOCOL
 
 
@@ -30,16 +32,20 @@ class OpenAiChat:
     """The codec; it has no state."""
 
     name: Final = PROTOCOL
+    is_passed_on: Final = False
     routes: Final = (
         RouteSpec(method="POST", path="/v1/chat/completions"),
         RouteSpec(method="POST", path="/chat/completions"),
     )
     stream_type: Final = EVENT_STREAM
     ping: Final = b": ping\n\n"
-    end_marker: Final = stream.END_MARKER
+    end_marker: Final = stream_encoder.END_MARKER
 
     def read_envelope(self, inbound: Inbound) -> Envelope:
         return request.read_envelope(inbound)
+
+    def answer_at_once(self, envelope: Envelope, now: float) -> bytes | None:
+        return None
 
     def voice(self, envelope: Envelope) -> Voice:
         return self
@@ -74,20 +80,28 @@ class OpenAiChat:
     def count_choices(self, body: bytes) -> int:
         return request.count_choices(body)
 
-    def stream_decoder(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> stream.StreamDecoder:
-        return stream.StreamDecoder(judge, failing_words, choices)
+    def stream_decoder(
+        self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True
+    ) -> stream_decoder.StreamDecoder:
+        return stream_decoder.StreamDecoder(judge, failing_words, choices, keeps_extras=keeps_extras)
 
-    def stream_encoder(self, options: EncodeOptions) -> stream.StreamEncoder:
-        return stream.StreamEncoder(options)
+    def stream_encoder(self, options: EncodeOptions) -> stream_encoder.StreamEncoder:
+        return stream_encoder.StreamEncoder(options)
 
     def decode_error(self, body: Json) -> GatewayError | None:
-        return errors.decode_error(body)
+        return openai_errors.decode_error(body)
 
     def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply:
-        return errors.encode_error(error, request_id)
+        return openai_errors.encode_error(error, request_id)
+
+    def model_object(self, row: ModelRow) -> Json:
+        return openai_models.model_object(row)
+
+    def model_page(self, rows: Sequence[ModelRow], query: Mapping[str, str]) -> Json:
+        return openai_models.model_page(rows, query)
 
     def stream_error(self, error: GatewayError) -> bytes:
-        return errors.stream_error(error)
+        return openai_errors.stream_error(error)
 
     def tap(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> tap.StreamTap:
         return tap.StreamTap(judge, failing_words, choices)

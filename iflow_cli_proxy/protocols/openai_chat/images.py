@@ -14,6 +14,7 @@ from msgspec import structs
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.request import Image, Text
 from iflow_cli_proxy.protocols.base import Envelope, PlacedImage
+from iflow_cli_proxy.protocols.data_url import data_url
 from iflow_cli_proxy.protocols.openai_chat.request import decode_image
 
 _KIND: Final = "image_url"
@@ -63,5 +64,5 @@ def _replaced(number: int, message: Mapping[str, Json], parts: Mapping[str, Text
 def _encode(part: Mapping[str, Json], other: Text | Image) -> Mapping[str, Json]:
     if isinstance(other, Text):
         return {"type": "text", "text": other.text}
-    url = other.url or f"data:{other.media_type};base64,{other.data}"
+    url = other.url or data_url(other.media_type, other.data)
     return {**part, _KIND: url if isinstance(part[_KIND], str) else {**part[_KIND], "url": url}}

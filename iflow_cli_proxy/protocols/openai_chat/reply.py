@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import EmptyAnswer, Failing, GatewayError, Malformed, cut_short
 from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
+from iflow_cli_proxy.protocols.judging import judged, reported_failure
 from iflow_cli_proxy.protocols.openai_chat.reasoning import thought_of
-from iflow_cli_proxy.protocols.openai_chat.stop import decode_stop, encode_stop
-from iflow_cli_proxy.protocols.openai_chat.usage import decode_usage, encode_usage
 from iflow_cli_proxy.protocols.openai_chat.wire import (
     MODELLED_ANSWER,
     MODELLED_CHOICE,
@@ -28,32 +26,11 @@ from iflow_cli_proxy.protocols.openai_chat.wire import (
     WireToolDelta,
     decode_answer,
 )
+from iflow_cli_proxy.protocols.openai_stop import decode_stop, encode_stop
+from iflow_cli_proxy.protocols.openai_usage import decode_usage, encode_usage
 
 _LAST_DATE: Final = 253_402_300_800
 """Epoch seconds at the end of the year 9999."""
-
-
-def judged(body: bytes, judge: Judge) -> GatewayError:
-    """What a body that is not an answer means."""
-    if not body.strip():
-        return EmptyAnswer("The upstream sent an empty answer.")
-    try:
-        value = jsonx.decode_strict(body)
-    except JsonError as error:
-        if error.is_cut:
-            return cut_short()
-        return Malformed("The upstream sent something that cannot be read as JSON.", detail=error.what)
-    found = judge(value) if isinstance(value, dict) else None
-    return found or Malformed("The upstream sent JSON that is not an answer.")
-
-
-def reported_failure(word: str, body: bytes, judge: Judge) -> GatewayError:
-    """A finish reason that is a failure in disguise; what stands beside it may tell the judge which."""
-    try:
-        found = judge(jsonx.decode_strict(body))
-    except JsonError:
-        found = None
-    return found or Failing("The upstream reported a failure instead of an answer.", detail=f"finish_reason {word}")
 
 
 def read_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.request import (
     Audio,
@@ -28,11 +27,12 @@ from iflow_cli_proxy.core.request import (
     ToolSpec,
 )
 from iflow_cli_proxy.protocols.base import Envelope, Inbound
-from iflow_cli_proxy.protocols.openai_chat.wire import NOT_FOR_CLIENTS, PROTOCOL, WireRequest
+from iflow_cli_proxy.protocols.checking import invalid, read_object
+from iflow_cli_proxy.protocols.data_url import data_url, split_data_url
+from iflow_cli_proxy.protocols.openai_chat.wire import PROTOCOL, WireRequest
 
 _Content: TypeAlias = Text | Image | File | Audio | Opaque
 _ENVELOPE_FIELDS: Final = ("model", "stream")
-_MOST_FIELDS: Final = 1000
 _MODELLED: Final = frozenset(
     {
         *_ENVELOPE_FIELDS, "stream_options", "messages", "max_tokens", "max_completion_tokens", "n", "temperature",
@@ -56,17 +56,10 @@ _ROLES: Final = {
 def read_envelope(inbound: Inbound) -> Envelope:
     """Check everything we promise to check, once, before anything goes upstream."""
     try:
-        values = jsonx.decode_strict(inbound.body)
-        if not isinstance(values, dict):
-            raise InvalidRequest("The body must be a JSON object.")
-        if len(values) > _MOST_FIELDS:
-            raise InvalidRequest(f"The body has more than {_MOST_FIELDS} fields.")
-        for name in NOT_FOR_CLIENTS:
-            if name in values:
-                raise InvalidRequest(f"`{name}` cannot be set by a request; it belongs to the gateway.", param=name)
+        values = read_object(inbound.body)
         request = jsonx.convert(values, WireRequest)
     except JsonError as error:
-        raise _invalid(error, inbound.body) from error
+        raise invalid(error, inbound.body) from error
     return Envelope(
         model=request.model,
         is_stream=bool(request.stream),
@@ -82,12 +75,6 @@ def count_choices(body: bytes) -> int:
     raw = jsonx.raw_fields(body).get("n")
     found = None if raw is None else jsonx.decode(bytes(raw))
     return found if isinstance(found, int) else 1
-
-
-def _invalid(error: JsonError, body: bytes) -> InvalidRequest:
-    path = error.path or jsonx.field_at_fault(body)
-    where = f"`{path}`" if path else "The body is not valid JSON"
-    return InvalidRequest(f"{where}: {error.what}.", param=path or None)
 
 
 # --- decode -------------------------------------------------------------------------------------------------------
@@ -206,7 +193,7 @@ def _decode_content(content: Json) -> Iterator[Part]:
                 yield Audio(data=audio.get("data") or "", format=audio.get("format") or "")
             case "file":
                 file = part.get("file") or {}
-                media_type, data = _split_data_url(file.get("file_data") or "")
+                media_type, data = split_data_url(file.get("file_data") or "")
                 yield File(
                     name=file.get("filename") or "", file_id=file.get("file_id") or "", data=data, media_type=media_type
                 )
@@ -218,15 +205,8 @@ def decode_image(image: Json) -> Image:
     """What `image_url` holds: an object, or the URL alone."""
     url = image if isinstance(image, str) else (image or {}).get("url") or ""
     detail = "" if isinstance(image, str) else (image or {}).get("detail") or ""
-    media_type, data = _split_data_url(url)
+    media_type, data = split_data_url(url)
     return Image(data=data, media_type=media_type, detail=detail) if media_type else Image(url=url, detail=detail)
-
-
-def _split_data_url(url: str) -> tuple[str, str]:
-    """`data:image/png;base64,AAAA` as its type and its data; empty type for any other URL."""
-    head, mark, data = url.partition(";base64,")
-    media_type = head.removeprefix("data:")
-    return (media_type, data) if mark and media_type and media_type != head else ("", url)
 
 
 def _decode_tool(function: Mapping[str, Json]) -> ToolSpec:
@@ -301,7 +281,8 @@ def _encode_turn(message: Message, parts: Sequence[Part]) -> dict[str, Json]:
         out["name"] = message.name
     for part in parts:
         if isinstance(part, Reasoning):
-            out["reasoning_content"] = out.get("reasoning_content", "") + part.text
+            if thought := out.get("reasoning_content", "") + part.text:
+                out["reasoning_content"] = thought
             out |= {kind: value for kind, value in part.seals.items() if kind == "signature"}
         elif isinstance(part, Refusal):
             out["refusal"] = out.get("refusal", "") + part.text
@@ -330,13 +311,13 @@ def _encode_part(part: _Content) -> Mapping[str, Json]:
         case Text():
             return {"type": "text", "text": part.text}
         case Image():
-            url = part.url or f"data:{part.media_type};base64,{part.data}"
+            url = part.url or data_url(part.media_type, part.data)
             return {"type": "image_url", "image_url": {"url": url} | ({"detail": part.detail} if part.detail else {})}
         case Audio():
             return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
         case File():
-            data = f"data:{part.media_type};base64,{part.data}" if part.media_type else part.data
-            named = {"filename": part.name, "file_id": part.file_id, "file_data": data}
+            data = data_url(part.media_type, part.data) if part.media_type and part.data else part.data
+            named = {"filename": part.name, "file_id": part.file_id, "file_data": data, "file_url": part.url}
             return {"type": "file", "file": {name: value for name, value in named.items() if value}}
 
 

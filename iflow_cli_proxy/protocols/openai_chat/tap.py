@@ -9,9 +9,9 @@ from iflow_cli_proxy.core.errors import Malformed
 from iflow_cli_proxy.core.jsonx import JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import Judge, Seen
-from iflow_cli_proxy.protocols.openai_chat.reply import judged, reported_failure
-from iflow_cli_proxy.protocols.openai_chat.usage import decode_usage
+from iflow_cli_proxy.protocols.judging import judged, reported_failure
 from iflow_cli_proxy.protocols.openai_chat.wire import DONE, WireDelta, decode_answer, decode_probe
+from iflow_cli_proxy.protocols.openai_usage import decode_usage
 
 
 class StreamTap:

@@ -11,34 +11,13 @@ from typing import Annotated, Any, Final, TypeAlias
 from msgspec import Meta, Struct
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.protocols.checking import MISSING, ImageUrl, ModelName, Name, Penalty, Temperature, Tokens, TopP
 
 PROTOCOL: Final = "openai_chat"
 DONE: Final = b"[DONE]"
 """The data of the frame that ends a stream."""
 
-NOT_FOR_CLIENTS: Final = (
-    "api_base",
-    "api_key",
-    "api_version",
-    "base_url",
-    "custom_llm_provider",
-    "extra_headers",
-    "organization",
-    "__proto__",
-)
-"""Words by which other gateways let a request choose its destination or its credentials. Never here (I16)."""
-
 # --- requests -----------------------------------------------------------------------------------------------------
-
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
-# A name, not a path, a template or a header in disguise (I13).
-ModelName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!.*\.\.)[^\W_][\w .:/@+,()\[\]-]*\Z")]
-Tokens = Annotated[int, Meta(ge=1, le=10_000_000)]
-ImageUrl = Annotated[str, Meta(pattern=r"^(?i:https?://|data:)")]
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
-
-_MISSING: Final = "Object missing required field `{}`"
-"""How msgspec words it, for the fields that are required only sometimes: the path is made of it."""
 
 
 class WireImage(Struct):
@@ -70,7 +49,7 @@ class WireContent(Struct):
     def __post_init__(self) -> None:
         """A part holds its matter under the name of its type."""
         if self.type in _CONTENT_TYPES and getattr(self, self.type) is None:
-            raise ValueError(_MISSING.format(self.type))
+            raise ValueError(MISSING.format(self.type))
 
 
 _CONTENT_TYPES: Final = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
@@ -120,7 +99,7 @@ class WireAssistant(_Message, tag="assistant", kw_only=True):
     def __post_init__(self) -> None:
         others = (self.tool_calls, self.reasoning_content, self.refusal, self.audio, self.function_call)
         if self.content is None and not any(others):
-            raise ValueError(_MISSING.format("content"))
+            raise ValueError(MISSING.format("content"))
 
 
 class WireToolResult(_Message, tag="tool", kw_only=True):
@@ -149,7 +128,7 @@ class WireTool(Struct):
 
     def __post_init__(self) -> None:
         if self.type == "function" and self.function is None:
-            raise ValueError(_MISSING.format("function"))
+            raise ValueError(MISSING.format("function"))
 
 
 class WireStreamOptions(Struct):
@@ -165,8 +144,8 @@ class WireRequest(Struct):
     max_completion_tokens: Tokens | None = None
     max_new_tokens: Tokens | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
     top_k: int | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None

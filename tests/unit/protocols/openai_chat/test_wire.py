@@ -3,6 +3,7 @@ import pytest
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import JsonError
+from iflow_cli_proxy.protocols.checking import NOT_FOR_CLIENTS
 from iflow_cli_proxy.protocols.openai_chat import wire
 
 
@@ -20,7 +21,7 @@ def test_the_probe_looks_at_nothing_that_the_answer_does_not_know() -> None:
 
 
 def test_no_word_for_other_gateways_is_a_field_of_a_request() -> None:
-    assert not _names(wire.WireRequest) & set(wire.NOT_FOR_CLIENTS)
+    assert not _names(wire.WireRequest) & set(NOT_FOR_CLIENTS)
 
 
 @pytest.mark.parametrize(

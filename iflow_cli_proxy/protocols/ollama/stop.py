@@ -1,0 +1,24 @@
+"""Why an answer ended, in Ollama's words (`done_reason`) and in ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iflow_cli_proxy.core.events import ChoiceEnded, StopReason
+
+_STOP: Final = "stop"
+_LENGTH: Final = "length"
+
+
+def decode_stop(word: str, *, has_calls: bool) -> ChoiceEnded:
+    """`stop` is also said where calls wait for their results."""
+    if word == _LENGTH:
+        return ChoiceEnded(reason=StopReason.MAX_TOKENS)
+    if word != _STOP:
+        return ChoiceEnded(reason=StopReason.OTHER, word=word)
+    return ChoiceEnded(reason=StopReason.TOOL_USE if has_calls else StopReason.END_TURN)
+
+
+def encode_stop(reason: StopReason) -> str:
+    """Clients know two words."""
+    return _LENGTH if reason is StopReason.MAX_TOKENS else _STOP

@@ -1,0 +1,209 @@
+"""Streams. Tests named `f..` are rows of RELIABILITY, section 2; whole conversations are in `tests/golden`."""
+
+from typing import Any
+
+import pytest
+
+from iflow_cli_proxy.core import grammar, jsonx
+from iflow_cli_proxy.core.assemble import assemble
+from iflow_cli_proxy.core.errors import GatewayError, RateLimited
+from iflow_cli_proxy.core.events import (
+    ChoiceEnded,
+    Delta,
+    Ended,
+    Event,
+    Extra,
+    Failed,
+    PartEnded,
+    PartKind,
+    PartStarted,
+    Reply,
+    Sealed,
+    Started,
+    UsageReported,
+)
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.sse import Frame
+from iflow_cli_proxy.core.stage import run
+from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.protocols.openai_chat.stream_decoder import StreamDecoder
+
+
+def judge(body: Json) -> GatewayError | None:
+    return RateLimited("Slow down.") if body.get("status") == "449" else None
+
+
+def decode(*frames: Any, keeps_extras: bool = True) -> list[Event]:
+    decoder = StreamDecoder(judge, frozenset({"network_error"}), keeps_extras=keeps_extras)
+    data = [frame if isinstance(frame, bytes) else jsonx.encode(frame) for frame in frames]
+    events = run(decoder, [Frame(one) for one in data])
+    grammar.check(events)
+    return events
+
+
+def chunk(delta: Any = None, finish: str | None = None, index: int | None = 0, **more: Any) -> dict[str, Any]:
+    return {"id": "i", "choices": [{"index": index, "delta": delta or {}, "finish_reason": finish}], **more}
+
+
+def failure(events: list[Event]) -> str:
+    assert isinstance(events[-1], Failed)
+    return events[-1].kind
+
+
+STOP = chunk({}, "stop")
+DONE = b"[DONE]"
+
+
+# --- how streams end -------------------------------------------------------------------------------------------------
+
+
+def test_f17_a_finish_reason_without_an_end_marker_is_an_end() -> None:
+    assert isinstance(decode(chunk({"content": "a"}), STOP)[-1], Ended)
+
+
+def test_f16_content_without_a_finish_reason_is_cut() -> None:
+    assert failure(decode(chunk({"content": "a"}))) == "upstream_cut"
+
+
+def test_f16_one_of_two_answers_unfinished_is_cut() -> None:
+    assert failure(decode(chunk({"content": "a"}), chunk({"content": "b"}, index=1), STOP)) == "upstream_cut"
+
+
+def test_an_end_marker_without_a_finish_reason_is_taken_at_its_word_and_none_is_made_up() -> None:
+    events = decode(chunk({"content": "a"}), DONE)
+
+    assert isinstance(events[-1], Ended)
+    assert not [event for event in events if isinstance(event, ChoiceEnded)]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [(), (DONE,), (chunk({"role": "assistant", "content": ""}),), (chunk({"role": "assistant"}), DONE),
+     ({"choices": []}, DONE), ({"choices": [], "usage": {"prompt_tokens": 5}}, DONE), ({"choices": []},)],
+)  # fmt: skip
+def test_f39_a_stream_without_an_answer_is_empty(frames: tuple[Any, ...]) -> None:
+    assert failure(decode(*frames)) == "upstream_empty"
+
+
+def test_an_answer_without_words_is_an_answer() -> None:
+    assert isinstance(decode(STOP)[-1], Ended)
+
+
+def test_nothing_counts_after_the_end() -> None:
+    assert decode(STOP, DONE, chunk({"content": "a"}), b"garbage") == decode(STOP, DONE)
+
+
+def test_a_repeated_finish_reason_and_what_follows_it_adds_nothing() -> None:
+    assert decode(STOP, chunk({"content": "late"}, "length"), DONE) == decode(STOP, DONE)
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind"),
+    [
+        (b"garbage", "upstream_malformed"),
+        (b'{"choices":[{"del', "upstream_cut"),
+        (b"null", "upstream_malformed"),
+        (b"[]", "upstream_malformed"),
+        (b'{"choices":5}', "upstream_malformed"),
+        ({"choices": [{"index": 0, "delta": {"content": 5}}]}, "upstream_malformed"),
+        ({"choices": [{"index": -1, "delta": {"content": "a"}}]}, "upstream_malformed"),
+        (b'{"choices":[{"delta":{"content":"\xff"}}]}', "upstream_malformed"),
+        (b'{"choices":[],"x":%b}' % (b"9" * 6_000), "upstream_malformed"),
+        (b'{"choices":[],"x":1e400}', "upstream_malformed"),
+        (b'{"choices":[],"x":%b}' % (b"[" * 300 + b"]" * 300), "upstream_malformed"),
+        (b'{"choices":[],"x":%b}' % (b"[" * 100_000), "upstream_malformed"),
+        ({"status": "449", "msg": "x", "body": None}, "rate_limited"),
+        ({"error": {"message": "x"}}, "upstream_malformed"),
+        (chunk({}, "network_error"), "upstream_failing"),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_f41_a_bad_frame_ends_the_stream_and_what_came_before_it_stands(frame: Any, kind: str) -> None:
+    assert failure(decode(frame)) == kind
+    events = decode(chunk({"content": "a"}), frame, STOP, DONE)
+    assert failure(events) == kind
+    assert [event.text for event in events if isinstance(event, Delta)] == ["a"]
+
+
+@pytest.mark.parametrize("keeps_extras", [True, False])
+def test_the_judge_is_asked_what_a_failing_stop_word_means_and_its_text_is_no_answer(keeps_extras: bool) -> None:
+    events = decode(chunk({"content": "<429>"}, "network_error", status="449"), keeps_extras=keeps_extras)
+
+    assert failure(events) == "rate_limited"
+    assert not any(isinstance(event, Delta) for event in events)
+
+
+def test_an_error_field_that_says_nothing_is_no_error() -> None:
+    for error in (None, "", {}, False):
+        assert isinstance(decode(chunk({"content": "a"}, error=error), STOP)[-1], Ended)
+
+
+# --- what they say ---------------------------------------------------------------------------------------------------
+
+
+def test_parts_are_inferred_where_the_kind_of_text_changes() -> None:
+    events = decode(
+        chunk({"reasoning_content": "r"}), chunk({"signature": "s"}), chunk({"content": "a"}), chunk({"content": "b"}),
+        chunk({"refusal": "n"}), STOP,
+    )  # fmt: skip
+
+    assert events == [
+        Started(id="i"),
+        PartStarted(part=0, kind=PartKind.REASONING),
+        Delta(part=0, text="r"),
+        Sealed(part=0, kind="signature", value="s"),
+        PartEnded(part=0),
+        PartStarted(part=1, kind=PartKind.TEXT),
+        Delta(part=1, text="a"),
+        Delta(part=1, text="b"),
+        PartEnded(part=1),
+        PartStarted(part=2, kind=PartKind.REFUSAL),
+        Delta(part=2, text="n"),
+        PartEnded(part=2),
+        ChoiceEnded(),
+        Ended(),
+    ]
+
+
+def test_both_names_of_thinking_are_read_but_only_once() -> None:
+    (text,) = [event.text for event in decode(chunk({"reasoning": "r", "reasoning_content": "r"}), STOP)
+               if isinstance(event, Delta)]  # fmt: skip
+
+    assert text == "r"
+
+
+def test_calls_stay_open_beside_text_until_their_answer_ends() -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{"}}
+    more = {"index": 0, "function": {"arguments": "}"}}
+    reply = assemble(
+        decode(chunk({"tool_calls": [call]}), chunk({"content": "a"}), chunk({"tool_calls": [more]}), STOP)
+    )
+
+    assert isinstance(reply, Reply)
+    assert [(part.kind, part.text) for part in reply.choices[0].parts] == [("tool_call", "{}"), ("text", "a")]
+
+
+def test_f43_a_whole_answer_in_one_frame_is_a_stream_of_one() -> None:
+    calls = [{"function": {"name": "f", "arguments": {}}}, {"function": {"name": "f", "arguments": ""}}]
+    message = {"role": "assistant", "content": "a", "reasoning_content": "r", "tool_calls": calls}
+    frame = {"choices": [{"message": message, "finish_reason": "tool_calls"}, {"message": {"content": "b"}}]}
+    reply = assemble(decode(frame, DONE))
+
+    assert isinstance(reply, Reply)
+    assert [part.text for part in reply.choices[0].parts] == ["r", "a", "{}", ""]
+    assert [part.text for part in reply.choices[1].parts] == ["b"]
+
+
+def test_extras_come_once_for_each_value_and_not_at_all_when_not_wanted() -> None:
+    frames = [chunk({"content": "a"}, system_fingerprint="x"), chunk({"content": "b"}, system_fingerprint="x"),
+              chunk({}, "stop", system_fingerprint="y", service_tier=None)]  # fmt: skip
+
+    extras = [event.fields for event in decode(*frames) if isinstance(event, Extra)]
+    assert extras == [{"system_fingerprint": "x"}, {"system_fingerprint": "y"}]
+    assert not [event for event in decode(*frames, keeps_extras=False) if isinstance(event, Extra)]
+
+
+def test_usage_is_reported_when_it_says_something() -> None:
+    events = decode(chunk({}, "stop", usage={"prompt_tokens": 1}), {"choices": [], "usage": {"prompt_tokens": 0}}, DONE)
+
+    assert [event.usage for event in events if isinstance(event, UsageReported)] == [Usage(prompt=1)]
