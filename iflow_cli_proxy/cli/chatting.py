@@ -9,10 +9,9 @@ import aiohttp
 import typer
 from rich.text import Text
 
+from iflow_cli_proxy.cli.addressing import client_key, gateway_url
 from iflow_cli_proxy.cli.output import console, print_text, printable, say
 from iflow_cli_proxy.cli.session import Session
-from iflow_cli_proxy.config import checks
-from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.config.variables import CLIENT_KEY_VARIABLE
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import (
@@ -30,8 +29,6 @@ from iflow_cli_proxy.core.stage import Chain
 from iflow_cli_proxy.protocols import CODECS
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=5)
-_CALLED_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where to call a gateway that listens on every address of a family."""
 _NO_CONNECTION: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -97,8 +94,9 @@ async def ask_gateway(session: Session, url: str, question: Question, *, is_quie
         GatewayError: nobody serves there, the gateway refused, or the answer broke off.
     """
     settings, _ = session.load()
-    base = _base_url(settings, url)
-    headers = _headers(settings, session)
+    base = gateway_url(settings, url)
+    key = client_key(settings, session.environ) or session.environ.get("OPENAI_API_KEY", "any")
+    headers = {"authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as http:
         try:
             model = question.model or await _first_model(http, base)
@@ -115,29 +113,6 @@ async def ask_gateway(session: Session, url: str, question: Question, *, is_quie
             raise Malformed(
                 f"What listens at {base} did not answer as a gateway does.", hint="name the gateway with --url"
             ) from error
-
-
-def _base_url(settings: Settings, url: str) -> str:
-    if not url:
-        host = settings.server.host.strip("[]")
-        host = _CALLED_AS.get(host, host)
-        return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
-    if checks.http_url_or_empty(url):
-        # Not completed by guessing: a key goes with the question, and http:// would send it in the open.
-        raise ConfigError(
-            "--url takes a URL that begins with http:// or https://.",
-            hint=f"iflow2api chat --url http://{'127.0.0.1:28000' if '://' in url else url}",
-            param="--url",
-        )
-    return url.rstrip("/").removesuffix("/v1")
-
-
-def _headers(settings: Settings, session: Session) -> dict[str, str]:
-    """The key meant for this call counts more than those of the file, which may be another gateway's."""
-    named = session.environ.get(CLIENT_KEY_VARIABLE, "").partition(",")[0].strip()
-    known = [key.reveal() for key in settings.auth.client_keys]
-    key = named or next(iter(known), "") or session.environ.get("OPENAI_API_KEY", "any")
-    return {"authorization": f"Bearer {key}"}
 
 
 async def _first_model(http: aiohttp.ClientSession, base: str) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.demo.question import Question, Tool, count_tokens
 from iflow_cli_proxy.demo.schema import example
+from iflow_cli_proxy.demo.writing import write_call
 
 StopWord: TypeAlias = Literal["stop", "length", "tool_calls"]
 
@@ -96,6 +98,10 @@ def _reasoning(question: Question) -> str:
 
 
 def _tool_calls(question: Question, digest: bytes) -> tuple[ToolCall, ...]:
+    is_free = not question.tool_results and question.tool_choice != "none"
+    if is_free and (ordered := write_call(question.prompt, question.tools)):
+        tool, order = ordered
+        return (_call(tool, order, digest, 0),)
     wanted = _wanted_tools(question)
     if len(wanted) == 1 and question.is_parallel and _MANY.search(question.prompt):
         wanted = wanted * 2
@@ -104,9 +110,13 @@ def _tool_calls(question: Question, digest: bytes) -> tuple[ToolCall, ...]:
     for place, tool in enumerate(wanted):
         nth = seen[tool.name] = seen.get(tool.name, -1) + 1
         arguments = example(tool.schema, words=question.prompt, nth=nth)
-        text = jsonx.encode(arguments if isinstance(arguments, dict) else {}).decode()
-        calls.append(ToolCall(id=f"call_{digest[:8].hex()}{place}", name=tool.name, arguments=text))
+        calls.append(_call(tool, arguments if isinstance(arguments, dict) else {}, digest, place))
     return tuple(calls)
+
+
+def _call(tool: Tool, arguments: Json, digest: bytes, place: int) -> ToolCall:
+    text = jsonx.encode(arguments).decode()
+    return ToolCall(id=f"call_{digest[:8].hex()}{place}", name=tool.name, arguments=text)
 
 
 def _wanted_tools(question: Question) -> list[Tool]:

@@ -47,6 +47,8 @@ def read_question(body: Mapping[str, Any], model: Model) -> Question:
     messages = [one for one in _list(body.get("messages")) if isinstance(one, dict)]
     results: list[str] = []
     for message in reversed(messages):
+        if message.get("role") in ("system", "developer"):
+            continue  # a reminder that an agent puts behind its tool results
         if message.get("role") not in ("tool", "function"):
             break
         results.insert(0, _text(message.get("content")))

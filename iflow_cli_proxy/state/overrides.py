@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
@@ -17,6 +17,8 @@ from iflow_cli_proxy.state.lock import FileLock
 
 Override: TypeAlias = tuple[Sequence[str], Any]
 """The name of a setting, in pieces, and its value."""
+REMOVED: Final = object()
+"""As a value: the setting, or the whole table of that name, is taken out."""
 
 
 def set_overrides(path: Path, changes: Iterable[Override], *, check: Callable[[str], None]) -> None:
@@ -56,4 +58,7 @@ def _put(tree: dict[str, Any], name: Sequence[str], value: Any) -> None:
         if not isinstance(inner, dict):
             inner = table[key] = {}
         table = inner
-    table[name[-1]] = value
+    if value is REMOVED:
+        table.pop(name[-1], None)
+    else:
+        table[name[-1]] = value

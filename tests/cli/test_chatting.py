@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.cli.chatting import Question, _base_url, ask_gateway
+from iflow_cli_proxy.cli.chatting import Question, ask_gateway
 from iflow_cli_proxy.cli.session import Session
-from iflow_cli_proxy.config.schema import ServerSettings, Settings
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError, ConnectionLost, CutOff, GatewayError, Malformed, Unreachable
 from tests.support.raw_upstream import RawUpstream, answer, chunk, close, reset, stream_head
@@ -41,21 +40,6 @@ async def test_the_key_of_the_environment_counts_more_than_those_of_the_file(tmp
     async with RawUpstream([answer(CHUNK + END, headers={"Content-Type": "text/event-stream"})]) as gateway:
         await ask_gateway(session(tmp_path, **environ), gateway.url, Question(prompt="x", model="m"), is_quiet=True)
     assert gateway.requests[0].header("authorization") == "Bearer sk-first-0123456789"
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:28000"),
-        ("::1", "http://[::1]:28000"),
-        ("[::1]", "http://[::1]:28000"),
-        ("0.0.0.0", "http://127.0.0.1:28000"),
-        ("::", "http://[::1]:28000"),
-        ("localhost", "http://localhost:28000"),
-    ],
-)
-def test_the_gateway_of_this_configuration_is_called_where_it_listens(host: str, url: str) -> None:
-    assert _base_url(Settings(server=ServerSettings(host=host)), "") == url
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:46103", "localhost", "ftp://127.0.0.1"])

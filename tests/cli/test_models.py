@@ -60,7 +60,7 @@ def test_an_upstream_that_cannot_be_asked_is_said_beside_the_rows(tmp_path: Path
 
 def test_problems_are_in_the_json_also_when_there_are_none(tmp_path: Path) -> None:
     got = run_cli("models", "--json", env=_home(tmp_path))
-    assert got.json == {"models": [], "problems": []}
+    assert got.json == {"models": [], "problems": [], "profiles": {}}
     assert got.code == 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from iflow_cli_proxy.core.errors import ConfigError, StateError
-from iflow_cli_proxy.state.overrides import set_overrides
+from iflow_cli_proxy.state.overrides import REMOVED, set_overrides
 
 WRITER = """
 import sys, pathlib
@@ -30,6 +30,15 @@ def test_one_setting_is_changed_and_the_others_stay(tmp_path: Path) -> None:
 
     assert tomllib.loads(path.read_text()) == {"server": {"port": 2}, "models": {"aliases": {"glm-4.7": "x"}}}
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_table_can_be_taken_out_whether_it_is_there_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.toml"
+    set_overrides(path, [(["providers", "a", "url"], "x"), (["providers", "b", "url"], "y")], check=accept)
+
+    set_overrides(path, [(["providers", "a"], REMOVED), (["server", "port"], REMOVED)], check=accept)
+
+    assert tomllib.loads(path.read_text())["providers"] == {"b": {"url": "y"}}
 
 
 def test_i40_no_value_can_add_settings_of_its_own(tmp_path: Path) -> None:

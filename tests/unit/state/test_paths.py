@@ -10,6 +10,8 @@ def test_home_puts_everything_under_one_folder(tmp_path: Path) -> None:
     assert paths.overrides_file == tmp_path / "overrides.toml"
     assert paths.accounts_dir == tmp_path / "accounts"
     assert paths.keys_file == tmp_path / "keys.toml"
+    assert paths.profiles_dir == tmp_path / "profiles"
+    assert paths.agents_dir == tmp_path / "agents"
     assert paths.ledger_file == tmp_path / "usage.sqlite3"
     assert {paths.logs_dir.parent, paths.cache_dir.parent, paths.models_dir.parent} == {tmp_path}
 

@@ -1,0 +1,1 @@
+"""What `launch` and `connect` do once their arguments are read."""

@@ -1,0 +1,1 @@
+"""What `upstream` does once its arguments are read."""
