@@ -11,7 +11,7 @@ import pytest
 
 from iflow_cli_proxy.config.load import ConfigText, load
 from iflow_cli_proxy.core.errors import every_error
-from iflow_cli_proxy.protocols.openai_chat.errors import TABLE
+from iflow_cli_proxy.protocols.openai_errors import TABLE
 from iflow_cli_proxy.providers.presets import presets
 from tests.support.cli import run_cli
 

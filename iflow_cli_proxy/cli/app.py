@@ -12,7 +12,23 @@ from typing import Annotated
 
 import typer
 
-from iflow_cli_proxy.cli import chat, completion, config, demo, doctor, key, login, models, serve, token, version
+from iflow_cli_proxy.cli import (
+    chat,
+    completion,
+    config,
+    connect,
+    demo,
+    doctor,
+    key,
+    launch,
+    login,
+    models,
+    serve,
+    token,
+    upstream,
+    usage,
+    version,
+)
 from iflow_cli_proxy.cli.output import ExitCode, is_unwritable, report, report_unwritable
 from iflow_cli_proxy.cli.session import RootConfigOption, Session
 
@@ -26,10 +42,14 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True})(login.login)
 app.command()(models.models)
+app.command()(usage.usage)
 app.command()(doctor.doctor)
 app.command()(chat.chat)
+app.command()(launch.launch)
+app.command()(connect.connect)
 app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")
+app.add_typer(upstream.app, name="upstream")
 app.add_typer(config.app, name="config")
 app.command()(demo.demo)
 app.command()(version.version)

@@ -10,7 +10,10 @@ from iflow_cli_proxy.cli.passphrase import asker
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.state.profiles import list_profiles
 from iflow_cli_proxy.wiring.services import Services
 
 
@@ -79,6 +82,25 @@ def say_problems(problems: Iterable[Problem]) -> None:
             say(f"Hint: {problem.hint}", "cyan")
 
 
+def probed(session: Session, rows: Iterable[ModelRow]) -> dict[str, dict[str, Json]]:
+    """What `upstream probe` found out about the providers of these rows."""
+    providers = {row.provider for row in rows}
+    return {
+        kept.provider: {"model": kept.model, "probed_at": kept.probed_at, **jsonx.to_builtins(kept.profile)}
+        for kept in list_profiles(session.paths().profiles_dir)
+        if kept.provider in providers
+    }
+
+
+def say_probed(profiles: Mapping[str, Mapping[str, Json]]) -> None:
+    """One line for each provider that was probed: what it has and what it lacks."""
+    for provider, profile in profiles.items():
+        has = [name.replace("_", " ") for name, value in profile.items() if value is True]
+        lacks = [name.replace("_", " ") for name, value in profile.items() if value is False]
+        told = f"has {', '.join(has) or 'nothing of note'}" + (f"; lacks {', '.join(lacks)}" if lacks else "")
+        say(f"{provider} (probed {str(profile['probed_at'])[:10]}) {told}.", "dim")
+
+
 async def find_models(session: Session, provider: str, upstream: str, *, asks_upstreams: bool) -> Listing:
     """The models of one provider, or of all when none is named. Raises ConfigError."""
     services = open_services(session, upstream)
@@ -97,7 +119,7 @@ async def find_models(session: Session, provider: str, upstream: str, *, asks_up
                 provider=name,
                 context_window=model.context_tokens,
                 max_output_tokens=model.output_tokens,
-                vision=model.has_vision,
+                vision=model.has_vision is True,
                 thinking=model.thinking,
             )
             for name, one in services.wired.gateway.upstreams.items()

@@ -37,12 +37,18 @@ def models(
             asyncio.run(show_route(session(ctx, config), route, upstream, asks_upstreams=live, as_json=as_json))
         )
 
-    from iflow_cli_proxy.cli.listing import find_models, say_problems
+    from iflow_cli_proxy.cli.listing import find_models, probed, say_probed, say_problems
 
-    found = asyncio.run(find_models(session(ctx, config), provider, upstream, asks_upstreams=live))
+    opened = session(ctx, config)
+    found = asyncio.run(find_models(opened, provider, upstream, asks_upstreams=live))
+    known = probed(opened, found.rows)
     if as_json:
         print_json(
-            {"models": [asdict(row) for row in found.rows], "problems": [asdict(problem) for problem in found.problems]}
+            {
+                "models": [asdict(row) for row in found.rows],
+                "problems": [asdict(problem) for problem in found.problems],
+                "profiles": known,
+            }
         )
     elif found.rows:
         print_table(
@@ -56,6 +62,8 @@ def models(
         )  # fmt: skip
     else:
         say("No models are known. Try `--live`, or `iflow2api serve --demo`.")
+    if not as_json:
+        say_probed(known)
     say_problems(found.problems)
     raise typer.Exit(found.exit_code)
 

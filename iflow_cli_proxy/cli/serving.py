@@ -83,7 +83,7 @@ async def run_plan(plan: ServePlan) -> None:
         if plan.is_demo:
             # It stands alone: nobody's real accounts are used to try the program out.
             home = Path(stack.enter_context(TemporaryDirectory(prefix="iflow2api-demo-")))
-            paths, environ = replace(paths, accounts_dir=home / "accounts"), {}
+            paths, environ = replace(paths, accounts_dir=home / "accounts", ledger_file=home / "usage.sqlite3"), {}
 
         def build() -> Settings:
             return checked(_settings(plan, demo), paths, environ)
@@ -102,7 +102,7 @@ async def run_plan(plan: ServePlan) -> None:
             build,
             report=report_reload,
             beside=services.outside_files,
-            has_keys=lambda: has_keys(paths),
+            has_keys=lambda settings: has_keys(settings, paths),
         )
 
         async def on_ready(server: Server, listener: Listener) -> None:

@@ -15,6 +15,7 @@ from iflow_cli_proxy.config import checks
 from iflow_cli_proxy.config.leaf import leaf
 from iflow_cli_proxy.core.secret import Secret
 
+WhenFull: TypeAlias = Literal["fail_open", "fail_closed"]
 TransportName: TypeAlias = Literal["auto", "plain", "mimic"]
 Strategy: TypeAlias = Literal["least_busy", "round_robin", "weighted", "fill_first", "sticky"]
 UnknownModels: TypeAlias = Literal["pass", "reject"]
@@ -99,6 +100,10 @@ class RoutingSettings:
     """Which provider and account answer for a model."""
 
     strategy: Strategy = leaf("least_busy", "How an account is picked.")
+    weights: Mapping[str, float] = leaf(
+        {}, "For the strategy weighted, by globs over provider/label; 1 where nothing is said.", low=0,
+        example='{ "iflow/work" = 3 }',
+    )  # fmt: skip
     default_provider: str = leaf("", "Provider for models nobody lists; empty: the first enabled one.")
     unknown_models: UnknownModels = leaf("pass", "pass: to the default provider; reject: 404 at once.")
     fallbacks: Mapping[str, tuple[str, ...]] = leaf(
@@ -139,7 +144,7 @@ class PoolSettings:
     )
     strategy: Literal[Strategy, ""] = leaf("", "How one of them is picked; empty: as [routing] says.")
     weights: Mapping[str, float] = leaf(
-        {}, "For the strategy weighted, by the same globs; 1 where nothing is said.", low=0,
+        {}, "For the strategy weighted, by the same globs; as [routing] weights says where nothing is said.", low=0,
         example='{ "iflow/work" = 3 }',
     )  # fmt: skip
 
@@ -198,6 +203,20 @@ class LoggingSettings:
     )
     max_bytes: int = leaf(10_485_760, "Size at which the file is rotated.", low=4096, needs_restart=True)
     files: int = leaf(5, "Rotated files to keep.", low=0, high=1000, needs_restart=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerSettings:
+    """The record of every exchange, for `iflow2api usage` and the budgets of keys."""
+
+    enabled: bool = leaf(
+        True, "Record exchanges: who, which model, how many tokens; no words of them.", needs_restart=True
+    )
+    retention_days: float = leaf(90.0, "How long rows are kept; 0: for ever.", low=0, high=36_500)
+    max_mb: int = leaf(512, "Size of the file at which the oldest rows go; 0: no limit.", low=0, high=1 << 20)
+    on_full: WhenFull = leaf(
+        "fail_open", "When rows cannot be written for long: fail_open serves on unrecorded, fail_closed answers 503."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +317,7 @@ class Settings:
     reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
     conveniences: ConveniencesSettings = field(default_factory=ConveniencesSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pools: Mapping[str, PoolSettings] = field(default_factory=dict)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)

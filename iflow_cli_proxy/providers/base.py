@@ -13,6 +13,7 @@ import msgspec
 
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.transport.base import UpstreamRequest
@@ -28,6 +29,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Top-level fields of the body in the provider's protocol, `jsonx.Raw` or plain, without `model` and `stream`.
     Checked already; `prepare` builds its own dict and never changes this one."""
     is_stream: bool
+    protocol: str = "openai_chat"
+    """What `fields` are worded in: the provider's own protocol, or one that is passed on as it is (embeddings)."""
     conversation: str = ""
     """The client's own conversation or session id, empty when it gave none."""
     wants_usage: bool = True
@@ -43,6 +46,16 @@ class Provider(Protocol):
     @property
     def protocol(self) -> str:
         """The codec its upstream speaks, a key of CODECS."""
+        ...
+
+    @property
+    def passes_on(self) -> frozenset[str]:
+        """Protocols without a conversation that its upstream serves as well, under their own paths."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """What is known of its upstream before anybody has probed it."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import urls
 from iflow_cli_proxy.providers.base import Call
@@ -24,6 +25,7 @@ from iflow_cli_proxy.routing.catalog import Catalog
 from iflow_cli_proxy.transport.base import UpstreamRequest
 
 USER_AGENT: Final = f"iflow2api/{__version__}"
+_PATHS: Final = {"openai_chat": urls.CHAT, "openai_embeddings": urls.EMBEDDINGS}
 _LIMIT_FIELDS: Final = ("max_completion_tokens", "max_tokens")
 _REBUILT: Final = frozenset({"model", "stream", "stream_options", *_LIMIT_FIELDS})
 
@@ -32,6 +34,8 @@ class OpenAICompatible:
     """The Provider port for a base URL."""
 
     protocol: Final = "openai_chat"
+    passes_on: Final = frozenset({"openai_embeddings"})
+    profile: Final = Profile()
     default_concurrency: Final = 0
     failing_stop_words: Final[frozenset[str]] = frozenset()
     reuses_call_indexes: Final = False
@@ -61,7 +65,7 @@ class OpenAICompatible:
         model = row.upstream_id or row.id if row else call.model
         accept = "text/event-stream" if call.is_stream else "application/json"
         return UpstreamRequest(
-            url=urls.join(call.account.base_url or self._base_url, urls.CHAT),
+            url=urls.join(call.account.base_url or self._base_url, _PATHS[call.protocol]),
             headers=self._headers(call.account, {"Content-Type": "application/json", "Accept": accept}),
             body=jsonx.encode(self._body(model, call)),
         )

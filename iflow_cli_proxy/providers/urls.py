@@ -6,6 +6,7 @@ from typing import Final
 
 CHAT: Final = "/chat/completions"
 MODELS: Final = "/models"
+EMBEDDINGS: Final = "/embeddings"
 
 
 def join(base_url: str, path: str) -> str:

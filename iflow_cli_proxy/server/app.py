@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from iflow_cli_proxy.protocols import CODECS
-from iflow_cli_proxy.server.handlers import accounts, health, models, sign_in
+from iflow_cli_proxy.protocols import CODECS, COUNTERS
+from iflow_cli_proxy.server.handlers import accounts, health, models, responses, sign_in
+from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
 from iflow_cli_proxy.server.handlers.generate import generate
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.middleware.access_log import log_access
@@ -23,13 +24,24 @@ def build_app(state: ServerState) -> web.Application:
     app.on_response_prepare.append(sign)
     routes = app.router
     for codec in CODECS.values():
-        handler = generate(codec)
+        handler = generate(codec, responses.begin if codec.name == responses.PROTOCOL else None)
         for spec in codec.routes:
             routes.add_route(spec.method, spec.path, handler, expect_handler=_later)
-    for prefix in ("/v1", ""):
+    for counter in COUNTERS:
+        for path in counter.paths:
+            routes.add_post(path, count_tokens(counter), expect_handler=_later)
+    for prefix in ("/v1", "", "/anthropic/v1", "/v1beta"):
         routes.add_get(f"{prefix}/models", models.list_models)
         routes.add_get(f"{prefix}/models/{{id:.+}}", models.get_model)
+    for prefix in ("/v1", ""):
+        routes.add_get(f"{prefix}/responses/{{id}}", responses.get_response)
+        routes.add_get(f"{prefix}/responses/{{id}}/input_items", responses.list_input_items)
+        routes.add_delete(f"{prefix}/responses/{{id}}", responses.delete_response)
     routes.add_get("/v1/vision-models", models.list_vision_models)
+    routes.add_get("/api/tags", models.list_models)
+    routes.add_get("/api/ps", models.list_loaded_models)
+    routes.add_get("/api/version", models.tell_ollama_version)
+    routes.add_post("/api/show", models.show_ollama_model, expect_handler=_later)
     routes.add_post("/auth/initiate", sign_in.initiate, expect_handler=_later)
     routes.add_post("/auth/poll", sign_in.poll, expect_handler=_later)
     routes.add_get("/debug/accounts", accounts.list_accounts)

@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 
 from iflow_cli_proxy.core.errors import GatewayError, InternalError, InvalidRequest, TooLarge
-from iflow_cli_proxy.protocols.openai_chat.errors import encode_error
+from iflow_cli_proxy.protocols.openai_errors import encode_error
 
 MAX_LINE_BYTES: Final = 8190
 MAX_FIELD_BYTES: Final = 8192

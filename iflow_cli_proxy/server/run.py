@@ -22,6 +22,7 @@ from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.server.books import Books
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
@@ -42,13 +43,15 @@ _POLL_S: Final = 0.02
 _UNUSED_EVERY_S: Final = 0.2
 
 
-def new_state(services: Services) -> ServerState:
+def new_state(services: Services, books: Books) -> ServerState:
     return ServerState(
         settings=services.settings,
         gateway=services.gateway,
         accounts=services.accounts,
         reset_account=services.reset_account,
-        keys=KeyBook(KeyFile(services.keys_file), clock=services.clock),
+        keys=KeyBook(KeyFile(services.keys_file), clock=services.clock, cost_of=books.cost_of),
+        observers=[books.note],
+        is_ledger_full=lambda: books.is_refusing,
         supervisor=Supervisor(),
         clock=services.clock,
         entropy=services.entropy,
@@ -59,7 +62,8 @@ class Server:
     """One listening server around one set of services."""
 
     def __init__(self, services: Services) -> None:
-        self.state = new_state(services)
+        self._books = Books(services)
+        self.state = new_state(services, self._books)
         self.listener: Listener | None = None
         self._services = services
         services.gateway.subscribe(self._close_unused_later)
@@ -73,6 +77,7 @@ class Server:
     async def start(self) -> Listener:
         """Accept connections. Raises ConfigError when the address cannot be had."""
         await asyncio.to_thread(self.state.keys.open)
+        await self._books.open(self.state.keys)
         await self._runner.setup()
         self.listener = await listen(self._runner, self.state.settings, entropy=self._services.entropy)
         return self.listener
@@ -127,6 +132,7 @@ class Server:
                 watch, self._watch = self._watch, None
                 await watch.save()
         finally:
+            await self._books.aclose()
             await self._services.aclose()
 
     async def _pause(self, limit_s: float) -> None:

@@ -14,6 +14,7 @@ from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.key_book import KeyBook
+from iflow_cli_proxy.server.stored_responses import StoredResponses
 from iflow_cli_proxy.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class ServerState:
     entropy: Entropy
     reset_account: Callable[[str], Awaitable[bool]] = _knows_nobody
     """Clears what keeps an account out, by its id; False when there is none."""
+    is_ledger_full: Callable[[], bool] = lambda: False
+    """New requests could not be recorded any more, and are to be refused then."""
     keys: KeyBook = field(default_factory=KeyBook)
+    responses: StoredResponses = field(init=False)
     in_flight: set[Exchange] = field(default_factory=set)
     answers: set[ClientAnswer] = field(default_factory=set)
     """Those that a drain may have to end."""
@@ -46,3 +50,6 @@ class ServerState:
     """No new work is taken; `/ready` says so first."""
     observers: list[Callable[[Exchange], None]] = field(default_factory=list)
     """Told of every exchange that ended; what they raise is logged and harms nobody (F64)."""
+
+    def __post_init__(self) -> None:
+        self.responses = StoredResponses(self.clock)

@@ -22,10 +22,16 @@ class Paths:
     """The person's own config.toml, which we only read."""
     overrides_file: Path
     """What commands and the admin page chose."""
+    prices_file: Path
+    """The person's own prices of models."""
     models_dir: Path
     """Model data that replaces the package's."""
     accounts_dir: Path
     keys_file: Path
+    profiles_dir: Path
+    """What `upstream probe` found out, by provider."""
+    agents_dir: Path
+    """What the settings of coding agents were before `connect`."""
     ledger_file: Path
     logs_dir: Path
     cache_dir: Path
@@ -47,9 +53,12 @@ def _paths(config: Path, data: Path, logs: Path, cache: Path, config_file: Path 
     return Paths(
         config_file=config_file.expanduser().absolute() if config_file else config / "config.toml",
         overrides_file=config / "overrides.toml",
+        prices_file=config / "prices.toml",
         models_dir=config / "models",
         accounts_dir=data / "accounts",
         keys_file=data / "keys.toml",
+        profiles_dir=data / "profiles",
+        agents_dir=data / "agents",
         ledger_file=data / "usage.sqlite3",
         logs_dir=logs,
         cache_dir=cache,

@@ -19,7 +19,9 @@ from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import CredentialError, GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered, request_id
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.gateway.attempt import Upstream
+from iflow_cli_proxy.gateway.counting import TokenScale
 from iflow_cli_proxy.gateway.describing import Describer
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.model_list import ask_for_models
@@ -35,13 +37,23 @@ from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.providers.model_list import parse_models
 from iflow_cli_proxy.routing.catalog import Model
+from iflow_cli_proxy.state.ledger import Ledger
 from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.state.profiles import load_profiles
 from iflow_cli_proxy.transport.guard import GuardedFetch
 from iflow_cli_proxy.wiring.accounts import Accounts
 from iflow_cli_proxy.wiring.known import KnownAccount
+from iflow_cli_proxy.wiring.pricing import all_prices
 from iflow_cli_proxy.wiring.renewing import PoolRenewal
 from iflow_cli_proxy.wiring.resting import LongRests
-from iflow_cli_proxy.wiring.rules import gateway_rules, json_limits, pool_rules, routing_table, stream_limits
+from iflow_cli_proxy.wiring.rules import (
+    gateway_rules,
+    json_limits,
+    ledger_rules,
+    pool_rules,
+    routing_table,
+    stream_limits,
+)
 from iflow_cli_proxy.wiring.transports import Transports
 
 
@@ -94,12 +106,17 @@ class Services:
         self._home = home or Path.home()
         self._paths = paths
         self._environ = environ
+        self.ledger = Ledger(paths.ledger_file, ledger_rules(settings.current), clock=self.clock)
+        self.prices = Live(all_prices(paths))
         self._budget = RetryBudget()
+        self._scale = TokenScale()
+        self._room = Room()
         self._described_by: VisionBridge | None = None
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
         self._wired_from: tuple[KnownAccount, ...] = ()
+        self._profiles = load_profiles(paths.profiles_dir)
         self.wired = self._wire(settings.current, self.accounts.known())
         self.gateway = Live(self.wired.gateway)
         self.rests = LongRests(self.accounts, self.pool, on_reset=self.turnstile.let_in)
@@ -108,12 +125,19 @@ class Services:
         settings.subscribe(self._apply)
 
     def outside_files(self) -> tuple[Path, ...]:
-        """Files that hold no settings but belong to what is wired: model data and the sign-ins of other programs.
+        """Files that hold no settings but belong to what is wired: model data, prices, profiles of upstreams, and the
+        sign-ins of other programs.
 
-        Looks into a folder, so it is for a thread.
+        Looks into folders, so it is for a thread.
         """
-        models_dir = self._paths.models_dir
-        own = (models_dir, *sorted(models_dir.glob("*.toml")))
+        models, profiles = self._paths.models_dir, self._paths.profiles_dir
+        own = (
+            self._paths.prices_file,
+            models,
+            *sorted(models.glob("*.toml")),
+            profiles,
+            *sorted(profiles.glob("*.json")),
+        )
         return (*own, *sign_in_files(self._environ, self._home, sys.platform, self.accounts.around.list_names))
 
     async def list_upstream_models(self) -> dict[str, GatewayError | None]:
@@ -123,6 +147,10 @@ class Services:
         if None in outcome.values():
             self.wire_again()  # catalogues belong to a gateway and do not change under it
         return outcome
+
+    @property
+    def ledger_file(self) -> Path:
+        return self._paths.ledger_file
 
     @property
     def keys_file(self) -> Path:
@@ -190,7 +218,10 @@ class Services:
             return await ask_for_models(upstream, newer)
 
     def _apply(self, settings: Settings) -> None:
+        self.ledger.rules = ledger_rules(settings)
+        self.prices.replace(all_prices(self._paths))
         self.accounts.take_up(settings)
+        self._profiles = load_profiles(self._paths.profiles_dir)
         self._put_in_force(settings, self.accounts.known())
 
     def _put_in_force(self, settings: Settings, known: Sequence[KnownAccount]) -> None:
@@ -229,6 +260,7 @@ class Services:
                 transport=self.transports.of(table),
                 stream_limits=stream_limits(table),
                 json_limits=json_limits(table),
+                probed=self._profiles.get(name),
                 needs_login=not usable and not rests_until and any(map(_is_on, of_this)),
                 rests_until=rests_until,
             )
@@ -248,8 +280,10 @@ class Services:
             clock=self.clock,
             chance=self._chance,
             renewal=self.renewal,
-            fetch=GuardedFetch() if settings.conveniences.fetch_images else None,
+            fetch=GuardedFetch(room=self._room) if settings.conveniences.fetch_images else None,
+            room=self._room,
             bridge=self._bridge(settings.conveniences.vision_model),
+            scale=self._scale,
         )
         return Wired(
             settings=settings,

@@ -121,3 +121,24 @@ def test_chat_prints_the_words_of_a_real_model(gateway: Running, tmp_path: Path)
     )
 
     assert any(isinstance(value, str) and value.strip() for value in jsonx.decode(done.stdout).values())
+
+
+def test_a_probe_finds_out_what_a_real_server_supports(upstream: str, tmp_path: Path) -> None:
+    def run(*words: str) -> bytes:
+        done = subprocess.run(
+            [*THIS_PYTHON, "upstream", *words],
+            env=surroundings(tmp_path),
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=240,
+            check=True,
+        )
+        return done.stdout
+
+    run("add", "desk", "--base-url", upstream)
+    profile = jsonx.decode(run("probe", "desk", "--json"))["profile"]
+
+    # The server's grammar makes it so; whether this small model calls two tools or ends its JSON is chance.
+    assert (profile["tools"], profile["tool_choice"]) == (True, True)
+    assert (profile["many_choices"], profile["images"], profile["stream_usage"]) == (False, False, False)

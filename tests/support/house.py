@@ -23,7 +23,7 @@ ROWS: Final = (
     ("server", "doctor"),
     ("wiring",),
     ("gateway", "signin"),
-    ("providers", "state", "telemetry"),
+    ("providers", "state", "telemetry", "agents"),
     ("protocols", "routing", "pool", "transport", "config"),
     ("core",),
 )
@@ -43,7 +43,7 @@ CONCRETE: Final = ("providers", "transport")
 FAMILIES: Final = ("protocols", "providers")
 """Rooms whose folders stand side by side and do not know each other."""
 
-PURE: Final = ("core", "protocols", "routing", "pool")
+PURE: Final = ("core", "protocols", "routing", "pool", "agents")
 IMPURE_MODULES: Final = frozenset({"asyncio", "socket", "time", "random", "logging", "os"})
 PURE_BUT: Final = {("core.clock", "time"): "the one place that reads the machine's clock"}
 
@@ -55,7 +55,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "cryptography": ("state.vault", "state.bundle", "state.sealing"),
     "curl_cffi": ("transport", "cli.version"),
     "keyring": ("state.vault", "state.sealing"),
-    "msgspec": ("core", "protocols", "routing", "pool", "transport", "providers", "gateway"),
+    "msgspec": ("core", "protocols", "routing", "pool", "transport", "providers", "gateway", "state.connections"),
     "platformdirs": ("state",),
     "prometheus_client": ("telemetry",),
     "rich": ("cli",),

@@ -15,6 +15,7 @@ from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import urls
 from iflow_cli_proxy.providers.base import Call
@@ -39,6 +40,8 @@ class IflowProvider:
     """The Provider port for iFlow and for whatever speaks its wire format."""
 
     protocol: Final = "openai_chat"
+    passes_on: Final[frozenset[str]] = frozenset()
+    profile: Final = Profile(effort_none=True)
     default_concurrency: Final = 1
     failing_stop_words: Final = frozenset({"network_error"})
     reuses_call_indexes: Final = True

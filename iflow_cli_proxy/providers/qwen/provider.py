@@ -13,6 +13,7 @@ from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import CredentialError, GatewayError, LoginRequired, QuotaExhausted
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.providers import urls
 from iflow_cli_proxy.providers.base import Call
@@ -34,6 +35,8 @@ class QwenProvider:
     """The Provider port for Qwen's portal, for DashScope, and for whatever speaks like them."""
 
     protocol: Final = "openai_chat"
+    passes_on: Final[frozenset[str]] = frozenset()
+    profile: Final = Profile(effort_none=True)
     default_concurrency: Final = 4
     failing_stop_words: Final = frozenset({ERROR_FINISH})
     reuses_call_indexes: Final = True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 
 from aiohttp import web
 
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import WholeAnswer
-from iflow_cli_proxy.protocols.base import Codec, Inbound
+from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound
 from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.middleware.errors import explain, is_client_gone
@@ -17,8 +18,23 @@ from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.server.streaming import ClientAnswer
 
 
-def generate(codec: Codec) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler for `codec`'s generating routes."""
+class Turn(Protocol):
+    """One request of a protocol that remembers earlier ones."""
+
+    def recall(self, envelope: Envelope) -> Envelope:
+        """The request with what came before it. Raises InvalidRequest when that is not known."""
+        ...
+
+    def keep(self) -> None:
+        """The answer is out."""
+        ...
+
+
+Begin: TypeAlias = Callable[[web.Request], Turn]
+
+
+def generate(codec: Codec, begin: Begin | None = None) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The handler for `codec`'s generating routes; `begin` where it has a memory."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         state, exchange = request.app[STATE], request[EXCHANGE]
@@ -26,7 +42,7 @@ def generate(codec: Codec) -> Callable[[web.Request], Awaitable[web.StreamRespon
         client = ClientAnswer(request, exchange, codec, state.settings.current.server, state.supervisor)
         state.answers.add(client)
         try:
-            return await _answer(request, exchange, state, client)
+            return await _answer(request, exchange, state, client, begin(request) if begin else None)
         except asyncio.CancelledError:
             if client.ending is None:
                 raise
@@ -46,20 +62,25 @@ def generate(codec: Codec) -> Callable[[web.Request], Awaitable[web.StreamRespon
 
 
 async def _answer(
-    request: web.Request, exchange: Exchange, state: ServerState, client: ClientAnswer
+    request: web.Request, exchange: Exchange, state: ServerState, client: ClientAnswer, turn: Turn | None
 ) -> web.StreamResponse:
     gateway = state.gateway.current
+    body = await read_json_body(request, state.settings.current.server)
+    exchange.bytes_in = len(body)
     inbound = Inbound(
         protocol=exchange.protocol,
-        body=await read_json_body(request, state.settings.current.server),
+        body=body,
         headers=request.headers,
         path=request.match_info,
         query=request.query,
         request_id=exchange.request_id,
         client=exchange.client,
     )
-    answer = await gateway.answer(inbound, exchange)
-    return await (client.send(answer) if isinstance(answer, WholeAnswer) else client.relay(answer))
+    answer = await gateway.answer(inbound, exchange, recall=turn.recall if turn else None)
+    response = await (client.send(answer) if isinstance(answer, WholeAnswer) else client.relay(answer))
+    if turn is not None:
+        turn.keep()
+    return response
 
 
 def _go_on() -> None:

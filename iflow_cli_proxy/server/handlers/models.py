@@ -1,4 +1,4 @@
-"""What the caller can ask for, in OpenAI's shape: a client key that is for some models sees no others."""
+"""What the caller can ask for, in the caller's shape: a client key that is for some models sees no others."""
 
 from __future__ import annotations
 
@@ -7,32 +7,62 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import UnknownModel
+from iflow_cli_proxy.core.errors import InvalidRequest, UnknownModel
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.client_key import allows_model
+from iflow_cli_proxy.protocols import CODECS, ollama_models
+from iflow_cli_proxy.protocols.checking import invalid, read_object
+from iflow_cli_proxy.protocols.listing import ModelRow
 from iflow_cli_proxy.routing.resolve import Described, RoutingTable, describe
+from iflow_cli_proxy.server.body import read_json_body
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 
 
 async def list_models(request: web.Request) -> web.Response:
-    return _listing(_rows(request))
+    codec = CODECS[request[EXCHANGE].protocol]
+    return _json(codec.model_page(list(_rows(request)), request.query))
 
 
 async def list_vision_models(request: web.Request) -> web.Response:
     """Those that take images themselves."""
-    return _listing(row for row in _rows(request) if row["vision"])
+    codec = CODECS[request[EXCHANGE].protocol]
+    return _json(codec.model_page([row for row in _rows(request) if row.has_vision], request.query))
 
 
 async def get_model(request: web.Request) -> web.Response:
     """Any name that can be asked for, listed or not: `provider/model`, an alias, a model with a wish."""
-    asked = request.match_info["id"]
+    return _shown(request, request.match_info["id"])
+
+
+async def show_ollama_model(request: web.Request) -> web.Response:
+    """The same for Ollama's clients, which name it in a body."""
+    data = await read_json_body(request, request.app[STATE].settings.current.server)
+    try:
+        body = read_object(data)
+    except jsonx.JsonError as error:
+        raise invalid(error, data) from error
+    asked = body.get("model") or body.get("name")
+    if not isinstance(asked, str) or not asked:
+        raise InvalidRequest("`model` is missing.", param="model")
+    return _shown(request, asked)
+
+
+async def list_loaded_models(request: web.Request) -> web.Response:
+    return _json(ollama_models.running_body(_rows(request)))
+
+
+async def tell_ollama_version(request: web.Request) -> web.Response:
+    return _json(ollama_models.version_body())
+
+
+def _shown(request: web.Request, asked: str) -> web.Response:
     found = describe(asked, _table(request))
     if found is None or not _may_use(request, asked, found):
         raise UnknownModel(
             "This model is not listed here.", hint="see GET /v1/models or run `iflow2api models`", param="model"
         )
     shown = found.model.id if found.model.id.lower() == asked.lower() else asked
-    return web.Response(body=jsonx.encode(_row(shown, found)), content_type="application/json")
+    return _json(CODECS[request[EXCHANGE].protocol].model_object(_row(shown, found)))
 
 
 def _table(request: web.Request) -> RoutingTable:
@@ -43,7 +73,7 @@ def _may_use(request: web.Request, shown: str, found: Described) -> bool:
     return allows_model(request[EXCHANGE].caller.key, shown, f"{found.provider}/{found.model.id}")
 
 
-def _rows(request: web.Request) -> Iterator[dict[str, Json]]:
+def _rows(request: web.Request) -> Iterator[ModelRow]:
     return (_row(shown, found) for shown, found in _found(_table(request)) if _may_use(request, shown, found))
 
 
@@ -62,24 +92,20 @@ def _found(table: RoutingTable) -> Iterator[tuple[str, Described]]:
             yield alias, found
 
 
-def _row(shown: str, found: Described) -> dict[str, Json]:
+def _row(shown: str, found: Described) -> ModelRow:
     model = found.model
-    row: dict[str, Json] = {
-        "id": shown,
-        "object": "model",
-        "created": model.created,
-        "owned_by": model.owned_by or found.provider,
-        "provider": found.provider,
-        "vision": model.has_vision,
-        "thinking": model.thinking,
-    }
-    if model.context_tokens:
-        row["context_window"] = model.context_tokens
-    if model.output_tokens:
-        row["max_output_tokens"] = model.output_tokens
-    return row
+    return ModelRow(
+        id=shown,
+        created=model.created,
+        owned_by=model.owned_by,
+        input_tokens=model.context_tokens,
+        output_tokens=model.output_tokens,
+        has_vision=model.has_vision is True,
+        can_think=model.thinking != "no",
+        provider=found.provider,
+        thinking=model.thinking,
+    )
 
 
-def _listing(rows: Iterator[dict[str, Json]]) -> web.Response:
-    body = jsonx.encode({"object": "list", "data": list(rows)})
-    return web.Response(body=body, content_type="application/json")
+def _json(body: Json) -> web.Response:
+    return web.Response(body=jsonx.encode(body), content_type="application/json")

@@ -1,0 +1,1 @@
+"""What the ledger says, asked and shown: behind `usage`."""

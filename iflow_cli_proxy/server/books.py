@@ -1,0 +1,80 @@
+"""The ledger of a running server: opened with it, fed by every exchange that ends, closed after the last one.
+
+Also what it remembers of the keys: a budget of the day or the month outlives the process that counted it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from iflow_cli_proxy.core.errors import StateError
+from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.pool.allowance import Spent
+from iflow_cli_proxy.server.bookkeeping import dollars, row_of
+from iflow_cli_proxy.server.key_book import KeyBook
+from iflow_cli_proxy.state.ledger_file import open_reader
+from iflow_cli_proxy.state.ledger_queries import spent_by_key
+from iflow_cli_proxy.wiring.services import Services
+
+_LOG: Final = logging.getLogger("iflow2api.ledger")
+_NOTHING: Final = Spent()
+
+
+class Books:
+    """One for each server. Does nothing where the ledger is switched off."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._is_open = False
+
+    @property
+    def is_refusing(self) -> bool:
+        """Nobody could record another request, and the settings want that it is refused then."""
+        return self._is_open and self._services.ledger.is_refusing
+
+    def cost_of(self, exchange: Exchange) -> float:
+        """In US dollars; 0 where no price is known."""
+        return dollars(exchange, self._services.prices.current)
+
+    def note(self, exchange: Exchange) -> None:
+        """An exchange has ended."""
+        if self._is_open:
+            clock = self._services.clock
+            self._services.ledger.put(row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic()))
+
+    async def open(self, keys: KeyBook) -> None:
+        """Begin to write, and tell `keys` what they have spent already."""
+        if not self._services.settings.current.ledger.enabled:
+            return
+        self._is_open = True
+        try:
+            spent = await asyncio.to_thread(self._spent)
+        except StateError as error:
+            _LOG.warning("budgets of keys begin with nothing spent: %s", error.message)
+        else:
+            for name, (day, month) in spent.items():
+                keys.allowances.recall(name, self._services.clock.now(), day=day, month=month)
+        self._services.ledger.start()
+
+    async def aclose(self) -> None:
+        """Write what waits; waits for a disk that hangs two seconds at most."""
+        if self._is_open:
+            self._is_open = False
+            await asyncio.to_thread(self._services.ledger.close)
+
+    def _spent(self) -> dict[str, tuple[Spent, Spent]]:
+        """By name of the key: today and this month, in UTC as budgets are."""
+        connection = open_reader(self._services.ledger_file)
+        if connection is None:
+            return {}
+        now = datetime.fromtimestamp(self._services.clock.now(), UTC)
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            by_day = spent_by_key(connection, today.timestamp())
+            by_month = spent_by_key(connection, today.replace(day=1).timestamp())
+        finally:
+            connection.close()
+        return {name: (by_day.get(name, _NOTHING), spent) for name, spent in by_month.items()}

@@ -1,0 +1,65 @@
+"""As much of a gateway as `launch` and `connect` ask: health and a list of models, on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from iflow_cli_proxy.core import jsonx
+
+MODELS: Final = {
+    "data": [
+        {"id": "glm-5", "context_window": 170000, "max_output_tokens": 32000, "vision": True, "thinking": "switchable"},
+        {"id": "tiny", "thinking": "no"},
+    ]
+}
+
+
+@dataclass
+class SmallGateway:
+    url: str = ""
+    wanted_key: str = ""
+    """Without it the list is refused; empty: nobody is asked for one."""
+    health: bytes = b'{"status":"ok","version":"1"}'
+    models: bytes = jsonx.encode(MODELS)
+    keys: list[str] = field(default_factory=list)
+    """That were shown to the list."""
+
+
+@contextmanager
+def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]:
+    """One that answers until the end of the block."""
+    told = gateway or SmallGateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/health":
+                self._answer(200, told.health)
+                return
+            key = self.headers.get("authorization", "").removeprefix("Bearer ")
+            told.keys.append(key)
+            is_welcome = not told.wanted_key or key == told.wanted_key
+            self._answer(200 if is_welcome else 401, told.models if is_welcome else b"{}")
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
