@@ -53,7 +53,7 @@ def create(
     budget: Annotated[
         str,
         typer.Option(
-            metavar="AMOUNT", help="1000000 for tokens, 5usd for money. Prices are not known yet: money costs 0."
+            metavar="AMOUNT", help="1000000 for tokens, 5usd for money, as far as prices are known (prices.toml)."
         ),
     ] = "",
     per: Annotated[str, typer.Option(metavar="day|month", help="Of the budget, in UTC.", show_default="month")] = "",

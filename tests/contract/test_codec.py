@@ -7,7 +7,6 @@ import pytest
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import GatewayError, RateLimited, every_error, of_kind
 from iflow_cli_proxy.core.events import Ended, Failed, Started
-from iflow_cli_proxy.core.sse import Framer
 from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
@@ -17,7 +16,7 @@ KINDS = sorted({cls.kind for cls in every_error()})
 
 
 def decoded(codec: Codec, wire: bytes) -> list[object]:
-    return run(Chain(Framer(), codec.stream_decoder(codec.decode_error, frozenset())), [wire])
+    return run(Chain(codec.framer(), codec.stream_decoder(codec.decode_error, frozenset())), [wire])
 
 
 def test_it_is_registered_under_its_name_and_its_routes_are_its_own(codec: Codec) -> None:
@@ -36,9 +35,11 @@ def test_every_error_has_a_status_a_json_body_and_an_event(codec: Codec) -> None
         assert 400 <= reply.status < 600
         assert b"Something went wrong." in jsonx.encode(jsonx.decode(reply.body))
         assert codec.decode_error(jsonx.decode(reply.body)) is not None
-        (event,) = decoded(codec, codec.stream_error(error))
+        if codec.is_passed_on:
+            continue
+        event = decoded(codec, codec.stream_error(error))[-1]
         assert isinstance(event, Failed)
-        assert event.message == "Something went wrong."
+        assert "Something went wrong." in event.message
 
 
 def test_an_error_never_shows_its_detail(codec: Codec) -> None:
@@ -52,13 +53,19 @@ def test_retry_after_reaches_the_client(codec: Codec) -> None:
 
 
 def test_r7_a_ping_is_whole_and_means_nothing(codec: Codec) -> None:
-    assert codec.ping.endswith(b"\n\n")
-    (event,) = decoded(codec, codec.ping * 3)
+    if codec.is_passed_on:
+        assert codec.ping == b"", "there is no silence to fill"
+        return
+    assert codec.ping.endswith(b"\n")
+    *_, event = decoded(codec, codec.ping * 3)
     assert isinstance(event, Failed)
     assert event.kind == "upstream_empty"
 
 
 def test_r4_only_a_good_stream_gets_the_end_marker(codec: Codec) -> None:
+    if codec.is_passed_on:
+        assert codec.end_marker == b""
+        return
     good = b"".join(run(codec.stream_encoder(EncodeOptions()), [Started(), Ended()]))
     bad = b"".join(run(codec.stream_encoder(EncodeOptions()), [Started(), Failed(kind="upstream_cut", message="m")]))
 

@@ -13,14 +13,13 @@ from iflow_cli_proxy.core import grammar, jsonx
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.events import Failed
 from iflow_cli_proxy.core.jsonx import JsonError
-from iflow_cli_proxy.core.sse import Frame, Framer
+from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.core.stage import run
-from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, Seen
-from tests.support.goldens import FAILING_WORDS, OPTIONS, SCENARIOS, inbound
+from tests.support.goldens import FAILING_WORDS, OPTIONS, SCENARIOS, TRANSLATED, inbound
 from tests.support.seeds import for_each_seed
 
-EVERY_CODEC = pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+EVERY_CODEC = pytest.mark.parametrize("codec", TRANSLATED, ids=lambda codec: codec.name)
 
 SCALARS: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 1.5, 2**31, 2**63, -(2**70), 10**4000, 1e300, "", "stop", "text", "function", "\x00",
@@ -42,7 +41,7 @@ def _documents(codec: Codec, kind: str) -> list[Any]:
 def _frames(codec: Codec) -> list[Any]:
     wires = [scenario.read(codec, "sse") for scenario in SCENARIOS if scenario.path(codec, "sse").exists()]
     found = []
-    for frame in (frame for wire in wires for frame in run(Framer(), [wire])):
+    for frame in (frame for wire in wires for frame in run(codec.framer(), [wire])):
         with suppress(JsonError):  # end markers, and the half event of a golden that is cut
             found.append(jsonx.decode(frame.data))
     return found
@@ -178,7 +177,7 @@ def test_no_error_body_makes_the_reader_raise_and_what_it_finds_can_be_written(c
     for_each_seed(3000, law)
 
 
-@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+@EVERY_CODEC
 def test_random_bytes_are_no_request_and_no_reply(codec: Codec) -> None:
     def law(rng: random.Random) -> None:
         body = rng.randbytes(rng.randrange(60))

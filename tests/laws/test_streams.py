@@ -21,7 +21,7 @@ from iflow_cli_proxy.core.events import (
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec
-from tests.support.goldens import SCENARIOS, decode_stream, encode_stream
+from tests.support.goldens import SCENARIOS, TRANSLATED, decode_stream, encode_stream
 from tests.support.losses import REPLY_LOSSES, STREAM_LOSSES, reply_with_made_up_ids
 from tests.support.seeds import for_each_seed
 
@@ -31,8 +31,7 @@ STREAMS = [
     for codec in scenario.protocols("sse")
 ]
 EVERY_STREAM = [(codec, scenario.read(codec, "sse")) for scenario in SCENARIOS for codec in scenario.protocols("sse")]
-STREAMING = [codec for codec in CODECS.values() if not codec.is_passed_on]
-EVERY_CODEC = pytest.mark.parametrize("codec", STREAMING, ids=lambda codec: codec.name)
+EVERY_CODEC = pytest.mark.parametrize("codec", TRANSLATED, ids=lambda codec: codec.name)
 SEVERAL_ANSWERS = ("openai_chat", "openai_completions", "gemini")
 """Protocols in which one stream may carry several answers to one question."""
 

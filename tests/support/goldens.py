@@ -18,6 +18,8 @@ from iflow_cli_proxy.core.stage import Chain, run
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
 
+TRANSLATED: Final = tuple(codec for codec in CODECS.values() if not codec.is_passed_on)
+"""Those with a canonical form."""
 ROOT: Final = Path(__file__).parents[1] / "golden"
 FAILING_WORDS: Final = frozenset({"network_error", "error_finish"})
 OPTIONS: Final = EncodeOptions(id="chatcmpl-standin", created=1_795_132_800, model="stand-in")

@@ -59,12 +59,12 @@ def test_differences_are_named_without_values() -> None:
     assert differences(before, before) == []
 
 
-def test_only_the_address_the_workers_the_log_and_the_encryption_need_a_restart() -> None:
+def test_only_the_address_the_workers_the_log_the_ledger_and_the_encryption_need_a_restart() -> None:
     listed = [".".join(entry.path) for entry in entries(settings()) if needs_restart(entry.path)]
 
     assert listed == [
         "server.host", "server.port", "server.workers",
-        "logging.format", "logging.file", "logging.max_bytes", "logging.files",
+        "logging.format", "logging.file", "logging.max_bytes", "logging.files", "ledger.enabled",
         "security.encrypt",
     ]  # fmt: skip
     assert not needs_restart(("server",))

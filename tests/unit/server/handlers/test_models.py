@@ -145,3 +145,41 @@ async def test_a_key_sees_no_more_models_with_eyes() -> None:
     headers = only(state, "glm-*")
     async with shell(state) as client, client.get("/v1/vision-models", headers=headers) as answer:
         assert (await answer.json())["data"] == []
+
+
+async def test_every_protocol_has_its_own_shape_of_the_list() -> None:
+    async with shell(state_with_models()) as client:
+        for path, headers in (("/anthropic/v1/models", {}), ("/v1/models", {"anthropic-version": "2023-06-01"})):
+            async with client.get(f"{path}?limit=2", headers=headers) as answer:
+                page = await answer.json()
+                assert ([row["id"] for row in page["data"]], page["has_more"]) == (["GLM-5", "seer"], True)
+        async with client.get("/v1beta/models?pageSize=3") as answer:
+            page = await answer.json()
+            assert [row["name"] for row in page["models"]] == ["models/GLM-5", "models/seer", "models/fast"]
+        async with client.get("/api/tags") as answer:
+            assert [row["name"] for row in (await answer.json())["models"]] == ["GLM-5", "seer", "fast", "new"]
+        async with client.get("/api/ps") as answer:
+            assert len((await answer.json())["models"]) == 4
+        async with client.get("/api/version") as answer:
+            assert "version" in await answer.json()
+
+
+async def test_one_model_in_every_shape() -> None:
+    async with shell(state_with_models()) as client:
+        async with client.get("/anthropic/v1/models/seer") as answer:
+            assert (await answer.json())["type"] == "model"
+        async with client.get("/v1beta/models/seer") as answer:
+            assert (await answer.json())["name"] == "models/seer"
+        async with client.post("/api/show", json={"model": "seer"}) as answer:
+            assert "vision" in (await answer.json())["capabilities"]
+        async with client.post("/api/show", json={"name": "GLM-5"}) as answer:
+            assert (await answer.json())["model_info"]["z.context_length"] == 200_000
+
+
+@pytest.mark.parametrize(("body", "status"), [({}, 400), ({"model": 1}, 400), ({"model": "unheard"}, 404), ([], 400)])
+async def test_what_ollama_s_clients_ask_wrongly_is_told_in_its_words(body: Any, status: int) -> None:
+    state = state_with_models()
+    object.__setattr__(state.gateway.current.table, "unknown_models", "reject")
+    async with shell(state) as client, client.post("/api/show", json=body) as answer:
+        assert answer.status == status
+        assert isinstance((await answer.json())["error"], str)

@@ -196,3 +196,19 @@ async def test_i6_an_account_that_is_switched_off_opens_no_door(tmp_path: Path, 
 
     assert (status, models) == (403, 403)
     assert b'"code":"key_disabled"' in body
+
+
+async def test_i4_a_key_in_the_url_is_one_on_google_s_paths_only() -> None:
+    state = shell_state(auth=AuthSettings(required="always", client_keys=(Secret("sk-a-long-enough-key"),)))
+    body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    async with shell(state) as client:
+        for path, status in (
+            ("/v1beta/models/m:generateContent?key=sk-a-long-enough-key", 200),
+            ("/v1beta/models/m:generateContent?key=sk-a-wrong-one", 401),
+            ("/v1beta/models/m:generateContent?key=sk-a-long-enough-key&key=sk-a-wrong-one", 400),
+            ("/v1beta/models?key=sk-a-long-enough-key", 200),
+            ("/v1/models?key=sk-a-long-enough-key", 401),
+        ):
+            ask = client.post(path, json=body) if "generate" in path else client.get(path)
+            async with ask as answer:
+                assert answer.status == status, path
