@@ -93,7 +93,7 @@ def create(
     print_text(secret.reveal())
     say(f"{name} is made. {_ONCE}")
     if key.budget is not None and key.budget.unit == "usd":
-        say("Prices are not known yet, so a budget in money limits nobody for now.", "yellow")
+        say("Only models with a known price count towards it; prices.toml adds yours.", "yellow")
 
 
 @app.command("list")

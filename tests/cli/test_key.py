@@ -78,10 +78,10 @@ def test_every_limit_is_kept(ours: Ours) -> None:
     assert ours.kept["team"].models == ("glm-*", "qwen3-*", "x")
 
 
-def test_a_budget_in_money_says_that_prices_are_not_known(ours: Ours) -> None:
+def test_a_budget_in_money_says_what_counts_towards_it(ours: Ours) -> None:
     done = ours.run("create", "me", "--budget", "5usd")
 
-    assert "limits nobody for now" in done.err
+    assert "Only models with a known price" in done.err
     assert str(ours.kept["me"].budget) == "5.00 usd a month"
 
 

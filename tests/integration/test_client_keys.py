@@ -77,9 +77,9 @@ def words(answer: RawAnswer) -> tuple[int, Any]:
 async def test_without_the_right_key_every_route_says_the_same(door: FrontDoor, route: str) -> None:
     """I1, I2: nothing in the answer tells how a key is wrong, or whether the route exists."""
     expected = words(await call(door, "chat"))
-    answers = [
-        await call(door, route, form % wrong) for form, wrong in product(FORMS.values(), WRONG.values()) if wrong
-    ]
+    plain = [form for name, form in FORMS.items() if name != "x-goog-api-key"]
+    answers = [await call(door, route, form % wrong) for form, wrong in product(plain, WRONG.values()) if wrong]
+    googles = [words(await call(door, route, FORMS["x-goog-api-key"] % wrong)) for wrong in WRONG.values() if wrong]
     answers += [
         await call(door, route),
         await call(door, route, b"Authorization:"),
@@ -91,6 +91,8 @@ async def test_without_the_right_key_every_route_says_the_same(door: FrontDoor, 
     assert expected[0] == 401
     assert expected[1]["error"]["code"] == "invalid_api_key"
     assert all(words(answer) == expected for answer in answers)
+    assert all(each == googles[0] for each in googles), "the same, be it in Google's words"
+    assert googles[0][0] == 401
     assert door.served == 0
     assert await door.is_well()
 
