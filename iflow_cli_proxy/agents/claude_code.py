@@ -20,6 +20,7 @@ _ELSEWHERE: Final = (
     "CLAUDE_CODE_USE_FOUNDRY",
     "CLAUDE_CODE_OAUTH_TOKEN",
 )
+"""What would lead it past the gateway; empty in a settings file means unset, whatever other files say."""
 
 
 def _variables(target: Target) -> dict[str, str]:
@@ -50,13 +51,14 @@ def _launch(target: Target, scene: Scene) -> Launch:
         variables=variables,
         unset=_ELSEWHERE,
         arguments=("--settings", str(overlay)),
-        files={overlay: jsonx.indented({"env": variables}).decode()},
+        files={overlay: jsonx.indented({"env": {**dict.fromkeys(_ELSEWHERE, ""), **variables}}).decode()},
     )
 
 
 def _connect(target: Target, scene: Scene) -> tuple[Edit, ...]:
     folder = Path(scene.environ.get("CLAUDE_CONFIG_DIR", "").strip() or scene.home / ".claude")
-    changes = tuple(Change(name=("env", name), value=value) for name, value in _variables(target).items())
+    settings = {**dict.fromkeys(_ELSEWHERE, ""), **_variables(target)}
+    changes = tuple(Change(name=("env", name), value=value) for name, value in settings.items())
     return (Edit(path=folder / "settings.json", kind="json", changes=changes, holds_key=target.needs_key),)
 
 

@@ -31,8 +31,13 @@ def request_id(entropy: Entropy) -> str:
     return "req_" + entropy(12).hex()
 
 
+def answer_id(entropy: Entropy) -> str:
+    """32 hex digits: what an answer may be asked for by, so nobody may guess it or choose it."""
+    return entropy(16).hex()
+
+
 def completion_id(exchange: str) -> str:
-    """An id in OpenAI's style, for answers whose upstream gave none: the request's own, in other clothes."""
+    """An id in OpenAI's style, for answers whose upstream gave none: the exchange's own, in other clothes."""
     return "chatcmpl-" + exchange.removeprefix("req_")
 
 

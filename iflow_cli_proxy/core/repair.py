@@ -52,20 +52,27 @@ def results_of(turns: Sequence[Turn]) -> dict[int, tuple[int | None, ...]]:
     already keep the order they have. A result whose number is nowhere here answers no call.
     """
     found: dict[int, list[int | None]] = {}
-    asking: dict[str, list[int]] = {}
-    """Call id to the turns that have an unanswered call of it, the latest last: some upstreams use an id again."""
+    asking: dict[str, list[list[tuple[int, int]]]] = {}
+    """Call id to its unanswered calls, those of one turn together: some upstreams use an id again, and then the latest
+    turn is answered first, within a turn the first call."""
     for number, turn in enumerate(turns):
-        for call_id in turn.calls:
-            asking.setdefault(call_id, []).append(number)
+        for call_id, places in _places(turn.calls).items():
+            asking.setdefault(call_id, []).append([(number, at) for at in reversed(places)])
         if turn.calls:
             found[number] = [None] * len(turn.calls)
         if turn.answers is not None and (open_turns := asking.get(turn.answers)):
-            caller = open_turns.pop()
-            place = next(
-                at for at, id in enumerate(turns[caller].calls) if id == turn.answers and found[caller][at] is None
-            )
+            caller, place = open_turns[-1].pop()
             found[caller][place] = number
+            if not open_turns[-1]:
+                open_turns.pop()
     return {caller: _as_they_stand(caller, results) for caller, results in found.items()}
+
+
+def _places(calls: Sequence[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for at, call_id in enumerate(calls):
+        places.setdefault(call_id, []).append(at)
+    return places
 
 
 def _as_they_stand(caller: int, results: Sequence[int | None]) -> tuple[int | None, ...]:

@@ -26,9 +26,9 @@ def new_names(names: Iterable[str], longest: int) -> dict[str, str]:
     taken = {name for name in wanted if _is_good(name, longest)}
     changed: dict[str, str] = {}
     for name in wanted:
-        if name in taken:
-            continue
-        changed[name] = _fitting(name, longest, taken | set(changed.values()))
+        if not _is_good(name, longest):
+            changed[name] = new = _fitting(name, longest, taken)
+            taken.add(new)
     return changed
 
 

@@ -14,7 +14,7 @@ import msgspec
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError, InvalidRequest
-from iflow_cli_proxy.core.fitting import fitted, fitted_fields
+from iflow_cli_proxy.core.fitting import fitted, fitted_fields, given_back, refuses
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
@@ -201,7 +201,8 @@ class Attempt:
     def _call(self, provider: Provider) -> Call:
         envelope, profile = self._question.envelope, self._upstream.profile
         codec = self._upstream_codec(provider)
-        fields = envelope.fields if codec is self._question.codec else self._translated(codec)
+        is_understood = codec is self._question.codec and not (self._upstream.probed and refuses(profile))
+        fields = envelope.fields if is_understood or codec.is_passed_on else self._translated(codec)
         return Call(
             account=self.lease.account,
             model=self.route.model,
@@ -235,13 +236,16 @@ class Attempt:
         notes = [*request.notes, *fit.notes]
         if self._rules.repairs_messages:
             envelope, repairs = codec.repair(msgspec.structs.replace(envelope, fields=fields, values=fields))
-            fields, notes = dict(envelope.fields), [*notes, *repairs]
+            fields = dict(envelope.fields)
+            self._question.exchange.repairs = len(repairs)
         self._question.exchange.notes = tuple(notes)
-        return fields
+        if not fields.get("messages", True):
+            raise InvalidRequest("There is nothing in this request that could be answered.", param="messages")
+        return given_back(fields, self._upstream.profile)
 
     def _options(self) -> EncodeOptions:
         return EncodeOptions(
-            id=ids.completion_id(self._question.exchange.request_id),
+            id=ids.completion_id(self._question.exchange.answer_id or self._question.exchange.request_id),
             created=int(self._clock.now()),
             model=self.route.model,
             shows_usage=self._question.envelope.wants_usage,
@@ -310,6 +314,8 @@ def _changes(exchange: Exchange) -> dict[str, str]:
         headers["x-iflow2api-described"] = _header_safe(exchange.described)
     if exchange.repairs:
         headers["x-iflow2api-repaired"] = f"{exchange.repairs} {'change' if exchange.repairs == 1 else 'changes'}"
+    if exchange.notes:
+        headers["x-iflow2api-notes"] = _header_safe("; ".join(f"{note.path}: {note.what}" for note in exchange.notes))
     return headers
 
 

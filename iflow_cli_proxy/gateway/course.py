@@ -38,7 +38,7 @@ from iflow_cli_proxy.pool.pool import Lease, Prospect
 from iflow_cli_proxy.pool.rest import LONGEST_SPREAD_S
 from iflow_cli_proxy.pool.wish import Wish
 from iflow_cli_proxy.protocols.base import Codec, Envelope
-from iflow_cli_proxy.routing.catalog import Catalog, Model
+from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
 _LONGEST_RENEWAL_S: Final = 20.0
@@ -118,7 +118,7 @@ class Course:
     async def _attempt(self, route: Route) -> Answer:
         tries, means = self._tries, self._means
         upstream = means.upstreams[route.provider]
-        question = await self._fitted(route, upstream.provider.catalog)
+        question = await self._fitted(route, upstream)
         lease = await self._lease(route, upstream)
         question.deadline.restart()  # the time in the queue was not the upstream's
         tries.attempts += 1
@@ -149,11 +149,13 @@ class Course:
             attempt.close(OUR_BUG)
             raise
 
-    async def _fitted(self, route: Route, catalog: Catalog) -> Question:
+    async def _fitted(self, route: Route, upstream: Upstream) -> Question:
         """The question as this route's model can take it. Before a lease is held: a model that describes images may
         want the same account."""
         question, means = self._question, self._means
-        if means.bridge is not None and sees_nothing(catalog, route.model):
+        catalog = upstream.provider.catalog
+        is_blind = upstream.profile.images is False or sees_nothing(catalog, route.model)
+        if means.bridge is not None and is_blind:
             bridged = await means.bridge.bridged(question.codec, question.envelope)
             question = msgspec.structs.replace(question, envelope=bridged.envelope)
         found = self._shortened(question, catalog.split(route.model)[0]) if means.answer.keeps_rounds else None

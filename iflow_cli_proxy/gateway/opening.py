@@ -97,7 +97,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _is_fast(self) -> bool:
-        return self.upstream_codec is self.codec is self.voice and not self.options.merges_reasoning
+        is_same = self.upstream_codec is self.codec is self.voice
+        return is_same and not self.options.merges_reasoning and not self.names
 
     def _restoring(self) -> list[Stage[Event, Event]]:
         """What makes events of this upstream those that the client's protocol speaks of."""

@@ -12,7 +12,10 @@ _REASONS: Final = {
     "tool_calls": StopReason.TOOL_USE,
     "function_call": StopReason.TOOL_USE,
     "content_filter": StopReason.CONTENT_FILTER,
+    "sensitive": StopReason.CONTENT_FILTER,
+    "model_context_window_exceeded": StopReason.MAX_TOKENS,
 }
+"""OpenAI's own, and two of Zhipu's (API reference, "finish_reason")."""
 _WORDS: Final = {
     StopReason.END_TURN: "stop",
     StopReason.STOP_SEQUENCE: "stop",
@@ -23,9 +26,11 @@ _WORDS: Final = {
 }
 
 
-def decode_stop(word: str, choice: int) -> ChoiceEnded:
+def decode_stop(word: str, choice: int, stop_sequence: str = "") -> ChoiceEnded:
     """A word we do not know is kept, so that the same protocol can say it again."""
     reason = _REASONS.get(word, StopReason.OTHER)
+    if reason is StopReason.END_TURN and stop_sequence:
+        return ChoiceEnded(choice=choice, reason=StopReason.STOP_SEQUENCE, stop_sequence=stop_sequence)
     return ChoiceEnded(choice=choice, reason=reason, word=word if _WORDS[reason] != word else "")
 
 

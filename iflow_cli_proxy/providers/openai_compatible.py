@@ -37,7 +37,8 @@ class OpenAICompatible:
     passes_on: Final = frozenset({"openai_embeddings"})
     profile: Final = Profile()
     default_concurrency: Final = 0
-    failing_stop_words: Final[frozenset[str]] = frozenset()
+    failing_stop_words: Final = frozenset({"network_error", "error", "abort", "insufficient_system_resource"})
+    """Zhipu's, OpenRouter's, vLLM's and DeepSeek's words for an answer that broke off."""
     reuses_call_indexes: Final = False
     support_id_header: Final = "x-request-id"
     hint_when_gone: Final = ""

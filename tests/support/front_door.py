@@ -10,7 +10,7 @@ from typing import Any
 
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.load import with_upstream
-from iflow_cli_proxy.config.schema import ServerSettings, Settings
+from iflow_cli_proxy.config.schema import LedgerSettings, ServerSettings, Settings
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.run import Server
 from iflow_cli_proxy.state.paths import find_paths
@@ -50,7 +50,9 @@ async def front_door(*scripts: Script, **limits: Any) -> AsyncIterator[FrontDoor
     """A gateway on a free port of loopback; `limits` are leaves of [server]."""
     server_settings = ServerSettings(**{"port": 0, "drain_s": 0.0, "access_log": False, **limits})
     async with RawUpstream(*(scripts or ([GOOD_ANSWER],))) as upstream:
-        settings = with_upstream(Settings(server=server_settings), f"{upstream.url}/v1", "key")
+        settings = with_upstream(
+            Settings(server=server_settings, ledger=LedgerSettings(enabled=False)), f"{upstream.url}/v1", "key"
+        )
         services = Services(Live(settings), find_paths({"IFLOW2API_HOME": str(Path("/nonexistent"))}), {})
         server = Server(services)
         try:

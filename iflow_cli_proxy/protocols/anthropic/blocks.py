@@ -86,6 +86,8 @@ def decode_image(block: _Given) -> Image | None:
 
 def _decode_document(block: _Given, path: str, notes: list[Note]) -> Iterator[Part]:
     source, title = block["source"], block.get("title") or ""
+    if context := block.get("context"):
+        yield Text(text=_titled(title, context))
     match source["type"]:
         case "base64":
             yield File(name=title, data=source["data"], media_type=source["media_type"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
+from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart, StopReason
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.anthropic.blocks import REDACTED, SIGNATURE, encode_reasoning
 from iflow_cli_proxy.protocols.anthropic.identity import call_id, message_id
-from iflow_cli_proxy.protocols.anthropic.stop import decode_stop, encode_stop
+from iflow_cli_proxy.protocols.anthropic.stop import decode_stop, encode_stop, hit_sequence
 from iflow_cli_proxy.protocols.anthropic.usage import decode_usage, encode_usage, estimated
 from iflow_cli_proxy.protocols.anthropic.wire import (
     MODELLED_MESSAGE,
@@ -95,14 +95,16 @@ def encode_reply(reply: Reply, options: EncodeOptions) -> bytes:
     content = list(_encode_parts(choice.parts, answer_id))
     has_calls = any(part.kind is PartKind.TOOL_CALL for part in choice.parts)
     characters = sum(len(part.text) for part in choice.parts)
+    hit = hit_sequence(choice.stop_sequence, options.asked)
+    reason = StopReason.END_TURN if choice.reason is StopReason.STOP_SEQUENCE and not hit else choice.reason
     body: dict[str, Json] = {
         "id": answer_id,
         "type": "message",
         "role": "assistant",
         "model": reply.model or options.model,
         "content": content,
-        "stop_reason": encode_stop(choice.reason, choice.word, has_calls=has_calls),
-        "stop_sequence": choice.stop_sequence or None,
+        "stop_reason": encode_stop(reason, choice.word, has_calls=has_calls),
+        "stop_sequence": hit or None,
         "usage": encode_usage(reply.usage or estimated(options.prompt_tokens, characters)),
     }
     return jsonx.encode(body | dict(reply.extras.get(PROTOCOL, {})) | dict(choice.extras.get(PROTOCOL, {})))

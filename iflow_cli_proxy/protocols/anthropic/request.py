@@ -159,7 +159,7 @@ def _decode_turn(message: Mapping[str, Json], path: str, notes: list[Note]) -> I
         return
     for at in results:
         yield _message(Role.TOOL, [content[at]], path, notes, [at])
-    rest = [at for at in range(len(content)) if at not in set(results)]
+    rest = [at for at, block in enumerate(content) if block["type"] != _RESULT]
     if rest:
         yield _message(role, [content[at] for at in rest], path, notes, rest)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from iflow_cli_proxy.core.events import ChoiceEnded, StopReason
+from iflow_cli_proxy.core.jsonx import Json
 
 _REASONS: Final = {
     "end_turn": StopReason.END_TURN,
@@ -42,6 +44,12 @@ def encode_stop(reason: StopReason | None, word: str, *, has_calls: bool) -> str
         return word
     found = _WORDS[reason or StopReason.END_TURN]
     return "tool_use" if has_calls and found == "end_turn" else found
+
+
+def hit_sequence(found: str, asked: Mapping[str, Json]) -> str:
+    """The sequence that ended an answer, if it is one of the client's: some servers tell their own end marks."""
+    wanted = asked.get("stop_sequences")
+    return found if not isinstance(wanted, list) or found in wanted else ""
 
 
 def unsaid_stop(*, has_calls: bool) -> ChoiceEnded:

@@ -19,6 +19,7 @@ from iflow_cli_proxy.core.events import (
     PartStarted,
     Sealed,
     Started,
+    StopReason,
     UsageReported,
 )
 from iflow_cli_proxy.core.jsonx import Json
@@ -27,7 +28,7 @@ from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.anthropic.errors import failure_event
 from iflow_cli_proxy.protocols.anthropic.identity import call_id, message_id
 from iflow_cli_proxy.protocols.anthropic.sequence import Sequence
-from iflow_cli_proxy.protocols.anthropic.stop import encode_stop
+from iflow_cli_proxy.protocols.anthropic.stop import encode_stop, hit_sequence
 from iflow_cli_proxy.protocols.anthropic.usage import encode_usage, estimated
 from iflow_cli_proxy.protocols.anthropic.wire import PROTOCOL
 from iflow_cli_proxy.protocols.base import EncodeOptions
@@ -108,9 +109,11 @@ class StreamEncoder:
 
     def _message_delta(self) -> bytes:
         end, options = self._end or ChoiceEnded(), self._options
+        hit = hit_sequence(end.stop_sequence, options.asked)
+        reason = StopReason.END_TURN if end.reason is StopReason.STOP_SEQUENCE and not hit else end.reason
         delta: dict[str, Json] = {
-            "stop_reason": encode_stop(end.reason, end.word, has_calls=self._sequence.calls > 0),
-            "stop_sequence": end.stop_sequence or None,
+            "stop_reason": encode_stop(reason, end.word, has_calls=self._sequence.calls > 0),
+            "stop_sequence": hit or None,
         }
         usage = self._usage or estimated(options.prompt_tokens, self._sequence.characters)
         value = {"type": "message_delta", "delta": delta | self._take_extras(), "usage": encode_usage(usage)}

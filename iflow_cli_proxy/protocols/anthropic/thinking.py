@@ -9,7 +9,7 @@ from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.request import ChatRequest, Thinking
 from iflow_cli_proxy.protocols.anthropic.wire import JSON_SCHEMA
 
-_SCHEMA_NAME: Final = "answer"
+_SCHEMA_NAME: Final = "response"
 """OpenAI wants a name for every schema; Anthropic has none."""
 _EFFORTS: Final = {"minimal": "low"}
 """Words of others for which Anthropic has a neighbour."""

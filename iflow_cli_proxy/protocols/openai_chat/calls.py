@@ -18,11 +18,17 @@ _LONGEST_TRIED: Final = 65_536
 class Call:
     """A tool call that has begun, with what it takes to tell its continuation from the next call."""
 
-    __slots__ = ("_pieces", "_size", "name", "part")
+    __slots__ = ("_pieces", "_size", "has_place", "held", "id", "name", "part")
 
-    def __init__(self, part: int, name: str) -> None:
+    def __init__(self, part: int, name: str, id: str = "") -> None:
         self.part = part
         self.name = name
+        """Empty as long as none came; some servers send it after the id."""
+        self.id = id
+        self.has_place = False
+        """It came with an index."""
+        self.held: list[str] = []
+        """Arguments that came before the name."""
         self._pieces: list[str] = []
         self._size = 0
 
@@ -32,6 +38,10 @@ class Call:
             self._pieces.append(arguments)
         else:
             self._pieces.clear()
+
+    @property
+    def has_arguments(self) -> bool:
+        return self._size > 0
 
     @property
     def is_whole(self) -> bool:
@@ -65,16 +75,28 @@ class Calls:
         name = (delta.function.name if delta.function else "") or ""
         here = None if delta.index is None else self._by_index.get(delta.index)
         if delta.id:
-            return self._by_id.get(delta.id) or (None if name else here)
+            known = self._by_id.get(delta.id)
+            # An id used twice: another place and a name of its own make it another call.
+            is_another = known is not None and bool(name) and bool(known.name) and here is None and known.has_place
+            if known is not None and not (is_another and delta.index is not None):
+                return known
+            return here if here is not None and (not name or not here.name) else None
         found = here or self._last
+        if found is not None and not found.name:
+            return found
         if found is None or not name:
             return found
         is_elsewhere = delta.index is not None and here is None
         return None if is_elsewhere or name != found.name or found.is_whole else found
+
+    def is_used(self, call_id: str) -> bool:
+        """Whether a call of this answer bears that id."""
+        return call_id in self._by_id
 
     def remember(self, delta: WireToolDelta, call: Call) -> None:
         if delta.id:
             self._by_id[delta.id] = call
         if delta.index is not None:
             self._by_index[delta.index] = call
+            call.has_place = True
         self._last = call

@@ -27,8 +27,19 @@ class Thought(msgspec.Struct, frozen=True):
 _NOTHING: Final = Thought()
 
 
+def text_of(delta: WireDelta) -> str:
+    """What a person reads; some servers write it as a list of parts (Mistral's reasoning models)."""
+    content = delta.content
+    if isinstance(content, list):
+        return "".join(_words(part) for part in _details(content) if part.get("type") == "text")
+    return content or ""
+
+
 def thought_of(delta: WireDelta) -> Thought:
     text = delta.reasoning_content or delta.reasoning or ""
+    if not text and isinstance(delta.content, list):
+        thinking = [part.get("thinking") for part in _details(delta.content) if part.get("type") == "thinking"]
+        text = "".join(_words(detail) for inner in thinking for detail in _details(inner))
     if delta.reasoning_details is None and not delta.signature:
         return Thought(text) if text else _NOTHING
     details = list(_details(delta.reasoning_details))

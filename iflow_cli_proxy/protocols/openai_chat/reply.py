@@ -14,7 +14,7 @@ from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
-from iflow_cli_proxy.protocols.openai_chat.reasoning import thought_of
+from iflow_cli_proxy.protocols.openai_chat.reasoning import text_of, thought_of
 from iflow_cli_proxy.protocols.openai_chat.wire import (
     MODELLED_ANSWER,
     MODELLED_CHOICE,
@@ -29,6 +29,7 @@ from iflow_cli_proxy.protocols.openai_chat.wire import (
 from iflow_cli_proxy.protocols.openai_stop import decode_stop, encode_stop
 from iflow_cli_proxy.protocols.openai_usage import decode_usage, encode_usage
 
+_NULL: Final = "null"
 _LAST_DATE: Final = 253_402_300_800
 """Epoch seconds at the end of the year 9999."""
 
@@ -80,11 +81,12 @@ def decode_head(answer: WireAnswer) -> Head:
 
 def _decode_choice(wire: WireChoice, plain: Mapping[str, Json]) -> Choice:
     message = wire.message or wire.delta or WireDelta()
-    end = decode_stop(wire.finish_reason, wire.index or 0) if wire.finish_reason else None
+    end = decode_stop(wire.finish_reason, wire.index or 0, stop_sequence_of(wire)) if wire.finish_reason else None
     extras = unmodelled(plain, plain.get("message") or plain.get("delta") or {})
     return Choice(
         parts=tuple(_decode_parts(message)),
         reason=end.reason if end else None,
+        stop_sequence=end.stop_sequence if end else "",
         word=end.word if end else "",
         extras={PROTOCOL: extras} if extras else {},
     )
@@ -102,20 +104,31 @@ def _decode_parts(message: WireDelta) -> list[ReplyPart]:
     thought = thought_of(message)
     if thought.text or thought.seals:
         parts.append(ReplyPart(kind=PartKind.REASONING, text=thought.text, seals=thought.seals))
-    if message.content:
-        parts.append(ReplyPart(kind=PartKind.TEXT, text=message.content))
+    if said := text_of(message):
+        parts.append(ReplyPart(kind=PartKind.TEXT, text=said))
     if message.refusal:
         parts.append(ReplyPart(kind=PartKind.REFUSAL, text=message.refusal))
+    used: set[str] = set()
     for call in message.tool_calls or ():
         name = call.function.name if call.function else None
-        parts.append(ReplyPart(kind=PartKind.TOOL_CALL, text=arguments_of(call), id=call.id or "", name=name or ""))
+        call_id = "" if call.id in used else call.id or ""  # an id used twice would make one call of two
+        used.add(call_id)
+        parts.append(ReplyPart(kind=PartKind.TOOL_CALL, text=arguments_of(call), id=call_id, name=name or ""))
     return parts
 
 
-def arguments_of(call: WireToolDelta) -> str:
-    """The argument text of a call or of a piece of one."""
+def stop_sequence_of(wire: WireChoice) -> str:
+    """Empty where nobody says it, or where it is a token's number."""
+    found = wire.stop_reason or wire.matched_stop
+    return found if isinstance(found, str) else ""
+
+
+def arguments_of(call: WireToolDelta, *, is_first: bool = True) -> str:
+    """The argument text of a call or of a piece of one; a text that is `null` from the first on is none."""
     found = call.function.arguments if call.function else None
-    return found or "" if not isinstance(found, dict) else jsonx.encode(found).decode()
+    if isinstance(found, dict):
+        return jsonx.encode(found).decode()
+    return "" if found is None or (is_first and found == _NULL) else found
 
 
 # --- encode -------------------------------------------------------------------------------------------------------

@@ -29,10 +29,11 @@ from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.protocols.base import Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
 from iflow_cli_proxy.protocols.openai_chat.calls import Call, Calls
-from iflow_cli_proxy.protocols.openai_chat.reasoning import thought_of
+from iflow_cli_proxy.protocols.openai_chat.reasoning import text_of, thought_of
 from iflow_cli_proxy.protocols.openai_chat.reply import (
     arguments_of,
     decode_head,
+    stop_sequence_of,
     unmodelled,
 )
 from iflow_cli_proxy.protocols.openai_chat.wire import (
@@ -58,6 +59,8 @@ class _ChoiceState:
         self.running: tuple[PartKind, int] | None = None
         self.calls = Calls()
         self.open: list[int] = []
+        self.nameless: list[tuple[Call, int]] = []
+        """Calls that have begun and whose name is still to come."""
         self.is_ended = False
 
 
@@ -117,7 +120,7 @@ class StreamDecoder:
             return None
         kind, part = choice.running
         thought, said = delta.reasoning_content, delta.content
-        if kind is PartKind.TEXT and said and not thought:
+        if kind is PartKind.TEXT and isinstance(said, str) and said and not thought:
             text = said
         elif kind is PartKind.REASONING and thought and not said:
             text = thought
@@ -178,7 +181,7 @@ class StreamDecoder:
         if wire.finish_reason:
             yield from self._close_parts(choice)
             choice.is_ended = True
-            yield decode_stop(wire.finish_reason, index)
+            yield decode_stop(wire.finish_reason, index, stop_sequence_of(wire))
 
     def _read_delta(self, choice: _ChoiceState, index: int, delta: WireDelta) -> Iterator[Event]:
         thought = thought_of(delta)
@@ -188,8 +191,8 @@ class StreamDecoder:
             yield from self._switch(choice, index, PartKind.REASONING)
             if choice.running:
                 yield Sealed(part=choice.running[1], kind=kind, value=value)
-        if delta.content:
-            yield from self._text(choice, index, PartKind.TEXT, delta.content)
+        if said := text_of(delta):
+            yield from self._text(choice, index, PartKind.TEXT, said)
         if delta.refusal:
             yield from self._text(choice, index, PartKind.REFUSAL, delta.refusal)
         for call in delta.tool_calls or ():
@@ -217,20 +220,42 @@ class StreamDecoder:
             choice.running = None
 
     def _call(self, choice: _ChoiceState, index: int, delta: WireToolDelta) -> Iterator[Event]:
+        name = (delta.function.name if delta.function else "") or ""
         call = choice.calls.find(delta)
         if call is None:
             yield from self._stop_running(choice)
-            call = Call(self._parts, (delta.function.name if delta.function else "") or "")
+            # An id that another call has already would make two of one.
+            call = Call(self._parts, name, "" if choice.calls.is_used(delta.id or "") else delta.id or "")
             self._parts += 1
             choice.open.append(call.part)
-            yield PartStarted(part=call.part, kind=PartKind.TOOL_CALL, choice=index, id=delta.id or "", name=call.name)
+            if name:
+                yield from self._announce(call, index)
+            else:
+                choice.nameless.append((call, index))
         choice.calls.remember(delta, call)
-        if arguments := arguments_of(delta):
+        if not call.name and name:
+            call.name, call.id = name, call.id or delta.id or ""
+            choice.nameless.remove((call, index))
+            yield from self._announce(call, index)
+        if arguments := arguments_of(delta, is_first=not call.has_arguments):
             call.add(arguments)
-            yield Delta(part=call.part, text=arguments)
+            if call.name:
+                yield Delta(part=call.part, text=arguments)
+            else:
+                call.held.append(arguments)
+
+    @staticmethod
+    def _announce(call: Call, index: int) -> Iterator[Event]:
+        """A call begins when its name is known; what came before that follows."""
+        yield PartStarted(part=call.part, kind=PartKind.TOOL_CALL, choice=index, id=call.id, name=call.name)
+        if call.held:
+            yield Delta(part=call.part, text="".join(call.held))
 
     def _close_parts(self, choice: _ChoiceState) -> Iterator[Event]:
         yield from self._stop_running(choice)
+        for call, index in choice.nameless:
+            yield from self._announce(call, index)
+        choice.nameless = []
         for part in choice.open:
             yield PartEnded(part=part)
         choice.open = []

@@ -187,7 +187,7 @@ class WireDelta(Struct):
     """A chunk's delta and, at the same time, a whole reply's message."""
 
     role: str | None = None
-    content: str | None = None
+    content: str | list[dict[str, Any]] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: Any = None
@@ -197,7 +197,13 @@ class WireDelta(Struct):
 
 
 class WireChoice(Struct):
-    """A choice of a chunk (`delta`) or of a whole reply (`message`)."""
+    """A choice of a chunk (`delta`) or of a whole reply (`message`).
+
+    vLLM (`stop_reason`) and SGLang (`matched_stop`) say which stop sequence was hit.
+    """
+
+    stop_reason: Any = None
+    matched_stop: Any = None
 
     index: Index | None = None
     delta: WireDelta | None = None

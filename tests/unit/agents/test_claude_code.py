@@ -35,7 +35,9 @@ def test_one_run_has_its_settings_in_a_file_of_its_own_and_no_key_in_its_argumen
     [(path, text)] = start.files.items()
 
     assert start.arguments == ("--settings", str(path))
-    assert jsonx.decode(text) == {"env": start.variables}
+    settings = jsonx.decode(text)["env"]
+    assert {name: value for name, value in settings.items() if value} == start.variables
+    assert {name for name, value in settings.items() if not value} == set(start.unset), "whatever other files say"
     assert "ANTHROPIC_API_KEY" in start.unset
 
 

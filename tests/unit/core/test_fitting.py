@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from iflow_cli_proxy.core.fitting import fitted, fitted_fields
+from iflow_cli_proxy.core.errors import InvalidRequest
+from iflow_cli_proxy.core.fitting import fitted, fitted_fields, given_back, refuses
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.request import (
     ChatRequest,
@@ -13,6 +14,7 @@ from iflow_cli_proxy.core.request import (
     Part,
     Reasoning,
     Role,
+    Sampling,
     Text,
     Thinking,
     ToolCall,
@@ -183,3 +185,66 @@ def test_an_object_in_place_of_a_user_is_a_short_word_for_it() -> None:
     assert len(short) == 64
     assert short == fitted(request(USER, user=long), Profile()).request.user
     assert fitted(request(USER, user="me"), Profile()).request.user == "me"
+
+
+def test_an_assistant_says_one_text_and_a_result_is_one_text() -> None:
+    turn = said(Role.ASSISTANT, text("a"), ToolCall(id="c1", name="look", arguments="{}"), text("b"))
+    fit = fitted(request(USER, turn, result(text("x"), text("y"))), Profile())
+
+    _, assistant, tool = fit.request.messages
+    assert assistant.parts == (text("a\n\nb"), ToolCall(id="c1", name="look", arguments="{}"))
+    assert tool.parts == (ToolResult(call_id="c1", parts=(text("x\n\ny"),)),)
+
+
+def test_an_effort_that_chat_completions_does_not_know_is_the_nearest_one() -> None:
+    assert fitted(request(thinking=Thinking(effort="max")), Profile()).request.thinking.effort == "high"
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("", {"reasoning_content": "hm", "signature": "s"}),
+        ("reasoning_content", {"reasoning_content": "hm", "signature": "s"}),
+        ("reasoning", {"reasoning": "hm", "signature": "s"}),
+        ("reasoning_details", {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}]}),
+    ],
+)
+def test_thinking_is_given_back_where_the_upstream_wrote_it(field: str, written: dict[str, Any]) -> None:
+    fields = {"messages": [{"role": "assistant", "reasoning_content": "hm", "signature": "s"}, {"role": "user"}]}
+
+    back = given_back(fields, Profile(reasoning_field=field))
+
+    assert back["messages"] == [{"role": "assistant", **written}, {"role": "user"}]
+
+
+def test_what_an_upstream_has_no_tools_for_is_left_out_and_said() -> None:
+    asked = request(
+        USER,
+        tools=(ToolSpec(name="look"),),
+        tool_choice=ToolChoice(mode="required"),
+        allows_parallel_calls=True,
+        sampling=Sampling(stop=("###",)),
+    )
+
+    fit = fitted(asked, Profile(tools=False, stop_sequences=False))
+    assert (fit.request.tools, fit.request.tool_choice, fit.request.allows_parallel_calls) == ((), None, None)
+    assert fit.request.sampling.stop == ()
+    assert [note.path for note in fit.notes] == ["tools", "stop"]
+    one = fitted(asked, Profile(tool_choice=False, parallel_tools=False)).request
+    assert (one.tools, one.tool_choice, one.allows_parallel_calls) == (asked.tools, None, None)
+
+
+def test_several_answers_where_only_one_is_given_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        fitted(request(USER, sampling=Sampling(n=2)), Profile(many_choices=False))
+
+    assert caught.value.param == "n"
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [Profile(late_system=False), Profile(refused_schema_words=("format",)), Profile(wants_reasoning_back=True)],
+)
+def test_an_upstream_that_refuses_something_is_known(profile: Profile) -> None:
+    assert refuses(profile)
+    assert not refuses(Profile(tools=True, json_schema=True))

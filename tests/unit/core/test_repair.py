@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from time import perf_counter
 from typing import Any
 
@@ -95,3 +96,14 @@ def test_l10_a_huge_text_that_was_cut_off_keeps_nobody_waiting(filling: str) -> 
 def test_a_long_file_that_was_cut_off_is_still_made_whole() -> None:
     cut = '{"path":"a.py","content":"' + "print(1)\\n" * 50_000
     assert mended_arguments(cut) == cut + '"}'
+
+
+def test_l10_thousands_of_calls_and_results_under_one_id_take_no_time() -> None:
+    many = 10_000
+    turns = [Turn(calls=("a",) * many), *(Turn(answers="a") for _ in range(many))]
+
+    began = time.process_time()
+    found = results_of(turns)
+
+    assert found == {0: tuple(range(1, many + 1))}
+    assert time.process_time() - began < 1.0

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import GatewayError
+from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.gateway.attempt import AnswerRules
 from iflow_cli_proxy.gateway.relay import Relay, WholeAnswer
 from iflow_cli_proxy.pool.account import Account
@@ -157,3 +160,16 @@ async def test_an_account_s_pace_counts_the_prompt_too_where_the_upstream_counte
         spent[name] = standing._pace._window.second
 
     assert spent["long"] - spent["short"] == pytest.approx(10_000, rel=0.01)
+
+
+async def test_a_probed_upstream_is_asked_for_what_it_takes_even_in_its_own_protocol() -> None:
+    late = [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}, {"role": "user", "content": "c"}]
+    sent = {}
+    for name, probed in (("unknown", None), ("refusing", Profile(late_system=False))):
+        it = bench(FakeReply(whole()))
+        upstreams = {"up": dataclasses.replace(it.gateway.upstreams["up"], probed=probed)}
+        it.gateway._means = dataclasses.replace(it.gateway._means, upstreams=upstreams)
+        await it.body(messages=late)
+        sent[name] = [message["role"] for message in jsonx.decode(it.transport.requests[-1].body)["messages"]]
+
+    assert sent == {"unknown": ["user", "system", "user"], "refusing": ["user", "user", "user"]}

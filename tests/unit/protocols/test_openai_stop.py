@@ -12,7 +12,7 @@ from iflow_cli_proxy.protocols.openai_stop import decode_stop, encode_stop
         ("tool_calls", StopReason.TOOL_USE, ""),
         ("function_call", StopReason.TOOL_USE, "function_call"),
         ("content_filter", StopReason.CONTENT_FILTER, ""),
-        ("sensitive", StopReason.OTHER, "sensitive"),
+        ("overworked", StopReason.OTHER, "overworked"),
         ("repetition_truncation", StopReason.OTHER, "repetition_truncation"),
     ],
 )
@@ -36,3 +36,22 @@ def test_every_reason_has_a_word_that_clients_know(reason: StopReason) -> None:
 )
 def test_another_protocols_word_is_not_said_where_the_reason_says_it(reason: StopReason, word: str, said: str) -> None:
     assert encode_stop(reason, word) == said
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("sensitive", StopReason.CONTENT_FILTER), ("model_context_window_exceeded", StopReason.MAX_TOKENS)],
+)
+def test_words_of_other_vendors_mean_what_they_mean_and_are_said_again(word: str, reason: StopReason) -> None:
+    end = decode_stop(word, 0)
+
+    assert end.reason is reason
+    assert encode_stop(end.reason, end.word) == word
+
+
+def test_a_stop_sequence_that_a_server_names_is_told() -> None:
+    end = decode_stop("stop", 1, "###")
+
+    assert (end.reason, end.stop_sequence) == (StopReason.STOP_SEQUENCE, "###")
+    assert encode_stop(end.reason, end.word) == "stop"
+    assert decode_stop("length", 0, "###").reason is StopReason.MAX_TOKENS

@@ -128,6 +128,6 @@ def test_a_file_that_cannot_be_opened_leaves_no_trace() -> None:
     before = list(logging.getLogger("iflow2api").handlers)
 
     with pytest.raises(ConfigError):
-        start_logging(LoggingSettings(file="/nonexistent/x.log"), io.StringIO())
+        start_logging(LoggingSettings(file="/dev/null/x.log"), io.StringIO())
 
     assert logging.getLogger("iflow2api").handlers == before

@@ -1,5 +1,6 @@
 """Requests. Whole conversations are in `tests/golden`; here are the cases that have a rule of their own."""
 
+import time
 from typing import Any
 
 import pytest
@@ -278,3 +279,14 @@ def test_a_conversation_from_elsewhere_is_written_in_anthropics_way() -> None:
     assert [block["type"] for block in fields["messages"][2]["content"]] == ["tool_result", "tool_result", "text"]
     assert fields["temperature"] == 1.0
     assert "seed" not in fields
+
+
+def test_l10_thousands_of_results_in_one_turn_take_no_time() -> None:
+    blocks = [{"type": "tool_result", "tool_use_id": "a"} for _ in range(20_000)]
+    body = jsonx.encode({"model": "m", "messages": [{"role": "user", "content": blocks}]})
+
+    began = time.process_time()
+    request = decode_request(read_envelope(Inbound(protocol="anthropic", body=body)))
+
+    assert len(request.messages) == 20_000
+    assert time.process_time() - began < 2.0

@@ -1,7 +1,7 @@
 import pytest
 
 from iflow_cli_proxy.core.events import StopReason
-from iflow_cli_proxy.protocols.anthropic.stop import decode_stop, encode_stop, unsaid_stop
+from iflow_cli_proxy.protocols.anthropic.stop import decode_stop, encode_stop, hit_sequence, unsaid_stop
 
 DOCUMENTED = (
     "end_turn",
@@ -57,3 +57,9 @@ def test_an_answer_with_calls_that_is_merely_over_waits_for_their_results(reason
 def test_an_end_without_a_reason_goes_by_what_was_said() -> None:
     assert unsaid_stop(has_calls=True).reason is StopReason.TOOL_USE
     assert unsaid_stop(has_calls=False).reason is StopReason.END_TURN
+
+
+def test_only_a_sequence_that_the_client_named_has_ended_an_answer() -> None:
+    assert hit_sequence("###", {"stop_sequences": ["###"]}) == "###"
+    assert hit_sequence("<|im_end|>", {"stop_sequences": ["###"]}) == ""
+    assert hit_sequence("###", {}) == "###", "nobody knows what was asked"

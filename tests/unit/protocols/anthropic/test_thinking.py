@@ -12,7 +12,7 @@ from iflow_cli_proxy.protocols.anthropic.thinking import (
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 FORMAT = {"type": "json_schema", "schema": SCHEMA}
-OPENAI = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}
+OPENAI = {"type": "json_schema", "json_schema": {"name": "response", "schema": SCHEMA}}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from iflow_cli_proxy.core.events import (
     Reply,
     Sealed,
     Started,
+    StopReason,
     UsageReported,
 )
 from iflow_cli_proxy.core.jsonx import Json
@@ -207,3 +208,57 @@ def test_usage_is_reported_when_it_says_something() -> None:
     events = decode(chunk({}, "stop", usage={"prompt_tokens": 1}), {"choices": [], "usage": {"prompt_tokens": 0}}, DONE)
 
     assert [event.usage for event in events if isinstance(event, UsageReported)] == [Usage(prompt=1)]
+
+
+def call(index: int | None, **fields: Any) -> dict[str, Any]:
+    function = {name: fields[name] for name in ("name", "arguments") if name in fields}
+    named = {"id": fields["id"]} if "id" in fields else {}
+    return chunk({"tool_calls": [{"index": index, **named, "function": function}]})
+
+
+def called(events: list[Event]) -> list[tuple[str, str, str]]:
+    """Id, name and arguments of every call."""
+    parts = {event.part: event for event in events if isinstance(event, PartStarted)}
+    texts = {part: "".join(e.text for e in events if isinstance(e, Delta) and e.part == part) for part in parts}
+    return [(start.id, start.name, texts[part]) for part, start in parts.items()]
+
+
+def test_two_calls_under_one_id_are_two_and_only_the_first_keeps_it() -> None:
+    events = decode(
+        call(0, id="a", name="f", arguments='{"x":1}'), call(1, id="a", name="g", arguments='{"x":2}'), STOP, DONE
+    )
+
+    assert called(events) == [("a", "f", '{"x":1}'), ("", "g", '{"x":2}')]
+
+
+def test_a_call_that_is_sent_whole_again_and_again_is_one() -> None:
+    events = decode(call(0, id="a", name="f", arguments="{"), call(0, id="a", name="f", arguments="}"), STOP, DONE)
+
+    assert called(events) == [("a", "f", "{}")]
+
+
+def test_a_name_that_comes_late_is_waited_for_with_what_came_before_it() -> None:
+    events = decode(call(0, id="a", arguments="{"), call(0, name="f"), call(0, arguments="}"), STOP, DONE)
+
+    assert called(events) == [("a", "f", "{}")]
+    assert called(decode(call(0, id="a", arguments="{}"), STOP, DONE)) == [("a", "", "{}")]
+
+
+def test_text_as_a_list_of_parts_is_text_and_the_thinking_in_it_thinking() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+        {"type": "text", "text": "Yes"},
+        {"type": "text", "text": "."},
+    ]
+    events = decode(chunk({"content": parts}), STOP, DONE)
+
+    assert [(e.part, e.text) for e in events if isinstance(e, Delta)] == [(0, "Hm."), (1, "Yes.")]
+
+
+@pytest.mark.parametrize("field", ["stop_reason", "matched_stop"])
+def test_the_stop_sequence_that_a_server_names_is_told(field: str) -> None:
+    last = chunk({}, "stop")
+    last["choices"][0][field] = "###"
+    ends = [event for event in decode(chunk({"content": "a"}), last, DONE) if isinstance(event, ChoiceEnded)]
+
+    assert [(end.reason, end.stop_sequence) for end in ends] == [(StopReason.STOP_SEQUENCE, "###")]
