@@ -6,4 +6,4 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regold", action="store_true", help="rewrite tests/golden and docs/faults.md; review the diff")
+    parser.addoption("--regold", action="store_true", help="rewrite tests/golden, tests/fitted and docs/faults.md")

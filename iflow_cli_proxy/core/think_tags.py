@@ -25,10 +25,10 @@ class _Text:
     closing: str = ""
     """Inside thinking: the tag that ends it."""
     thinking: int = -1
-    """The part that carries it."""
+    """The part that carries it; none as long as nothing was thought."""
     text: int = -1
     is_decided: bool = False
-    has_thought: bool = False
+    is_tagged: bool = False
 
 
 class ThinkTags:
@@ -80,28 +80,32 @@ class ThinkTags:
             text.is_decided = True
             tag = next((tag for tag in _OPENING if start.startswith(tag)), "")
             if tag:
+                text.is_tagged = True
                 text.closing, text.held = _CLOSING[tag], start[len(tag) :]
         return self._thinking(text) if text.closing else self._plain(text)
 
     def _thinking(self, text: _Text) -> list[Event]:
-        if not text.has_thought:
+        if text.thinking < 0:
             text.held = text.held.lstrip("\n")
         before, mark, after = text.held.partition(text.closing)
-        text.has_thought = text.has_thought or bool(before)
+        if not mark:
+            kept = _overlap(before, text.closing)
+            before, text.held = before[: len(before) - kept], before[len(before) - kept :]
+            return self._thought(text, before)
+        text.closing, text.held = "", after.lstrip("\n")
+        return [*self._thought(text, before), *_ended(text.thinking), *self._plain(text)]
+
+    def _thought(self, text: _Text, said: str) -> list[Event]:
+        if not said:
+            return []
         out: list[Event] = []
         if text.thinking < 0:
             text.thinking = self._next()
             out.append(PartStarted(part=text.thinking, kind=PartKind.REASONING, choice=text.started.choice))
-        if not mark:
-            kept = _overlap(before, text.closing)
-            before, text.held = before[: len(before) - kept], before[len(before) - kept :]
-            return [*out, *_delta(text.thinking, before)]
-        text.closing, text.held = "", after.lstrip("\n")
-        out += [*_delta(text.thinking, before), PartEnded(part=text.thinking)]
-        return [*out, *self._plain(text)]
+        return [*out, Delta(part=text.thinking, text=said)]
 
     def _plain(self, text: _Text) -> list[Event]:
-        if text.thinking >= 0 and text.text < 0:
+        if text.is_tagged and text.text < 0:
             text.held = text.held.lstrip("\n")  # the empty line between the two is nobody's
         if not text.held:
             return []
@@ -115,17 +119,16 @@ class ThinkTags:
     def _end(self, text: _Text) -> list[Event]:
         if text.closing:
             said, text.held = text.held, ""
-            out: list[Event] = [*_delta(text.thinking, said), PartEnded(part=text.thinking)]
-            return out
+            return [*self._thought(text, said), *_ended(text.thinking)]
         out = self._plain(text)
-        if text.text < 0 and text.thinking < 0:
+        if text.text < 0 and not text.is_tagged:
             text.text = self._next()
             out.append(msgspec.structs.replace(text.started, part=text.text))
-        return [*out, PartEnded(part=text.text)] if text.text >= 0 else out
+        return [*out, *_ended(text.text)]
 
 
-def _delta(part: int, text: str) -> list[Event]:
-    return [Delta(part=part, text=text)] if text else []
+def _ended(part: int) -> list[Event]:
+    return [PartEnded(part=part)] if part >= 0 else []
 
 
 def _overlap(text: str, tag: str) -> int:

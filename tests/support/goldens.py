@@ -6,7 +6,7 @@ Knows where the files are and how to run a codec over them. What a protocol cann
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,9 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.events import Event, Failed
 from iflow_cli_proxy.core.sse import EVENT_STREAM, Frame
 from iflow_cli_proxy.core.stage import Chain, run
+from iflow_cli_proxy.core.think_tags import ThinkTags
+from iflow_cli_proxy.core.tool_names import NamesRestored
+from iflow_cli_proxy.core.tool_use import ToolUseSaid
 from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Inbound
 
@@ -52,6 +55,28 @@ class Scenario:
     @property
     def is_failure(self) -> bool:
         return isinstance(self.events()[-1], Failed)
+
+    # --- for clients of another protocol than the upstream's ------------------------------------------------------
+
+    def translations(self, kind: str) -> list[Codec]:
+        """The codecs for which there is a file of this kind under `translated`."""
+        return [codec for codec in TRANSLATED if self.translated_path(codec, kind).exists()]
+
+    def translated_path(self, codec: Codec, kind: str) -> Path:
+        return self.folder / "translated" / f"{codec.name}.{kind}"
+
+    def restored(self, upstream: Codec) -> list[Event]:
+        """What the upstream's stream says, as `gateway/opening.py` has it said to such a client."""
+        decoder = upstream.stream_decoder(upstream.decode_error, FAILING_WORDS, keeps_extras=False)
+        stages = Chain(upstream.framer(), decoder, ThinkTags(), ToolUseSaid(), NamesRestored(self._names))
+        return run(stages, [self.read(upstream, "sse")])
+
+    @property
+    def _names(self) -> Mapping[str, str]:
+        """The client's names of tools to the upstream's."""
+        path = self.folder / "names.json"
+        names: Mapping[str, str] = jsonx.decode(path.read_bytes()) if path.exists() else {}
+        return names
 
 
 SCENARIOS: Final = [Scenario(folder) for folder in sorted(ROOT.iterdir()) if (folder / "ABOUT.md").exists()]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iflow_cli_proxy.core.errors import InvalidRequest
+from iflow_cli_proxy.core.fitting import fitted, fitted_fields
+from iflow_cli_proxy.core.profile import Profile
+from iflow_cli_proxy.core.request import (
+    ChatRequest,
+    Image,
+    Message,
+    Part,
+    Role,
+    Sampling,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+PNG = Image(data="AAAA", media_type="image/png")
+LONG = "mcp__" + "x" * 80
+
+
+def request(*messages: Message, **fields: Any) -> ChatRequest:
+    return ChatRequest(model="m", messages=messages, **fields)
+
+
+def said(role: Role, *parts: Part) -> Message:
+    return Message(role=role, parts=parts)
+
+
+def text(words: str) -> Text:
+    return Text(text=words)
+
+
+def call(name: str = "look", call_id: str = "c1") -> Message:
+    return said(Role.ASSISTANT, ToolCall(id=call_id, name=name, arguments="{}"))
+
+
+def result(*parts: Text | Image, call_id: str = "c1") -> Message:
+    return said(Role.TOOL, ToolResult(call_id=call_id, parts=parts))
+
+
+USER = said(Role.USER, text("hi"))
+
+
+def test_a_schema_that_nobody_enforces_is_asked_for() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+
+    fit = fitted(request(USER, response_format=schema), Profile(json_schema=False))
+    assert fit.request.response_format == {"type": "json_object"}
+    assert '{"type":"object"}' in fit.request.messages[0].parts[0].text  # type: ignore[union-attr]
+    bare = fitted(request(USER, response_format=schema), Profile(json_schema=False, json_object=False))
+    assert bare.request.response_format is None
+    assert fitted(request(USER, response_format=schema), Profile()).request.response_format == schema
+
+
+def test_the_limit_bears_the_name_that_the_upstream_knows() -> None:
+    renamed = Profile(max_tokens_field="max_completion_tokens")
+
+    assert fitted_fields({"max_tokens": 5, "n": 1}, renamed) == {"n": 1, "max_completion_tokens": 5}
+    assert fitted_fields({"max_tokens": 5, "max_completion_tokens": 7}, renamed) == {"max_completion_tokens": 7}
+    assert fitted_fields(fields := {"max_tokens": 5}, Profile()) is fields
+
+
+def test_an_object_in_place_of_a_user_is_a_short_word_for_it() -> None:
+    long = '{"device_id":"' + "d" * 64 + '"}'
+
+    short = fitted(request(USER, user=long), Profile()).request.user
+    assert len(short) == 64
+    assert short == fitted(request(USER, user=long), Profile()).request.user
+    assert fitted(request(USER, user="me"), Profile()).request.user == "me"
+
+
+def test_several_answers_where_only_one_is_given_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        fitted(request(USER, sampling=Sampling(n=2)), Profile(many_choices=False))
+
+    assert caught.value.param == "n"

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iflow_cli_proxy.core.fitting import fitted, given_back
+from iflow_cli_proxy.core.profile import Profile
+from iflow_cli_proxy.core.request import (
+    ChatRequest,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+
+PNG = Image(data="AAAA", media_type="image/png")
+LONG = "mcp__" + "x" * 80
+
+
+def request(*messages: Message, **fields: Any) -> ChatRequest:
+    return ChatRequest(model="m", messages=messages, **fields)
+
+
+def said(role: Role, *parts: Part) -> Message:
+    return Message(role=role, parts=parts)
+
+
+def text(words: str) -> Text:
+    return Text(text=words)
+
+
+def call(name: str = "look", call_id: str = "c1") -> Message:
+    return said(Role.ASSISTANT, ToolCall(id=call_id, name=name, arguments="{}"))
+
+
+def result(*parts: Text | Image, call_id: str = "c1") -> Message:
+    return said(Role.TOOL, ToolResult(call_id=call_id, parts=parts))
+
+
+USER = said(Role.USER, text("hi"))
+
+
+@pytest.mark.parametrize(
+    ("thinking", "effort"),
+    [
+        (Thinking(), ""),
+        (Thinking(is_on=True), ""),
+        (Thinking(is_on=True, budget=1024), "low"),
+        (Thinking(is_on=True, budget=8_000), "medium"),
+        (Thinking(is_on=True, budget=31_999), "high"),
+        (Thinking(budget=-1), ""),
+        (Thinking(is_on=True, effort="xhigh", budget=1), "xhigh"),
+        (Thinking(is_on=False), "none"),
+        (Thinking(budget=0), "none"),
+    ],
+)
+def test_a_wish_to_think_is_a_word(thinking: Thinking, effort: str) -> None:
+    assert fitted(request(thinking=thinking), Profile(effort_none=True)).request.thinking.effort == effort
+    plain = "" if effort == "none" else effort
+    assert fitted(request(thinking=thinking), Profile()).request.thinking.effort == plain
+    fit = fitted(request(thinking=thinking), Profile(effort=False))
+    assert fit.request.thinking.effort == ""
+    assert bool(fit.notes) is bool(effort)
+
+
+def test_earlier_thinking_is_given_back_as_the_upstream_wants_it() -> None:
+    thought = said(Role.ASSISTANT, Reasoning(text="hm"), ToolCall(id="c1", name="look"))
+    asked = request(USER, thought, call(call_id="c2"))
+
+    wanted = fitted(asked, Profile(wants_reasoning_back=True)).request.messages
+    refused = fitted(asked, Profile(wants_reasoning_back=False)).request.messages
+
+    assert fitted(asked, Profile()).request == asked
+    assert [isinstance(message.parts[0], Reasoning) for message in wanted] == [False, True, True]
+    assert wanted[1] == thought
+    assert not any(isinstance(part, Reasoning) for message in refused for part in message.parts)
+
+
+def test_an_effort_that_chat_completions_does_not_know_is_the_nearest_one() -> None:
+    assert fitted(request(thinking=Thinking(effort="max")), Profile()).request.thinking.effort == "high"
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ("", {"reasoning_content": "hm", "signature": "s"}),
+        ("reasoning_content", {"reasoning_content": "hm", "signature": "s"}),
+        ("reasoning", {"reasoning": "hm", "signature": "s"}),
+        ("reasoning_details", {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}]}),
+    ],
+)
+def test_thinking_is_given_back_where_the_upstream_wrote_it(field: str, written: dict[str, Any]) -> None:
+    fields = {"messages": [{"role": "assistant", "reasoning_content": "hm", "signature": "s"}, {"role": "user"}]}
+
+    back = given_back(fields, Profile(reasoning_field=field))
+
+    assert back["messages"] == [{"role": "assistant", **written}, {"role": "user"}]
