@@ -14,6 +14,7 @@ import msgspec
 from iflow_cli_proxy.core.usage import Usage
 
 _MILLION: Final = 1_000_000
+_MOST_KNOWN: Final = 1024
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,10 +30,12 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     up_to_tokens: int = 0
     """The longest prompt it is the price of; 0: any."""
 
-    def fits(self, provider: str, model: str, prompt_tokens: int) -> bool:
+    def fits(self, provider: str, model: str) -> bool:
         name = f"{provider}/{model}" if "/" in self.model else model
-        is_short_enough = not self.up_to_tokens or prompt_tokens <= self.up_to_tokens
-        return is_short_enough and fnmatchcase(name.lower(), self.model.lower())
+        return fnmatchcase(name.lower(), self.model.lower())
+
+    def fits_length(self, prompt_tokens: int) -> bool:
+        return not self.up_to_tokens or prompt_tokens <= self.up_to_tokens
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +48,23 @@ class PriceTable:
 
     def __init__(self, prices: Iterable[Price] = ()) -> None:
         self._prices = tuple(prices)
+        self._known: dict[tuple[str, str], tuple[Price, ...]] = {}
 
     def price_of(self, provider: str, model: str, prompt_tokens: int = 0) -> Price | None:
-        """Tens of rows are compared; ask once for an answer, not for each of its chunks."""
-        return next((price for price in self._prices if price.fits(provider, model, prompt_tokens)), None)
+        for price in self._of(provider, model):
+            if price.fits_length(prompt_tokens):
+                return price
+        return None
+
+    def _of(self, provider: str, model: str) -> tuple[Price, ...]:
+        """The rows of one model, remembered: every exchange asks."""
+        known = self._known.get((provider, model))
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = tuple(price for price in self._prices if price.fits(provider, model))
+            self._known[provider, model] = known
+        return known
 
     def cost_of(self, provider: str, model: str, usage: Usage) -> Cost | None:
         """None when no price is known, or nothing was used."""

@@ -16,6 +16,7 @@ from iflow_cli_proxy.routing.names import entry_for, family, through_aliases
 
 MOST_ROUTES: Final = 16
 """No request walks further."""
+_LATEST: Final = ":latest"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +105,7 @@ def resolve(asked: str, table: RoutingTable) -> tuple[Route, ...]:
 
 def legs(asked: str, table: RoutingTable) -> Iterator[Leg]:
     """The name asked for, its fallbacks in order, then theirs; each name once, so that a loop ends."""
-    todo = deque([(asked, "")])
+    todo = deque([(untagged(asked, table), "")])
     seen: set[str] = set()
     first: tuple[Route, ...] = ()
     wish = ""
@@ -140,6 +141,7 @@ def larger_context(routes: tuple[Route, ...], at: Route, table: RoutingTable) ->
 
 def describe(asked: str, table: RoutingTable) -> Described | None:
     """Who would answer for `asked`, and as what; None when nobody here knows the name, whether passed on or not."""
+    asked = untagged(asked, table)
     route = next((route for leg in legs(asked, table) for route in leg.routes), None)
     if route is None:
         return None
@@ -147,6 +149,18 @@ def describe(asked: str, table: RoutingTable) -> Described | None:
     if model is None and len(through_aliases(asked, table.aliases)) == 1:
         return None
     return Described(provider=route.provider, model=model or Model(id=asked))
+
+
+def untagged(asked: str, table: RoutingTable) -> str:
+    """`name:latest` is `name`, as Ollama's clients have it, unless somebody lists it or only it."""
+    bare = asked[: -len(_LATEST)]
+    if not asked.lower().endswith(_LATEST) or _is_known(asked, table) or not _is_known(bare, table):
+        return asked
+    return bare
+
+
+def _is_known(name: str, table: RoutingTable) -> bool:
+    return len(through_aliases(name, table.aliases)) > 1 or any(route.is_listed for route in _routes(name, table))
 
 
 def by_preference(table: RoutingTable) -> Iterator[tuple[str, Catalog]]:
