@@ -37,6 +37,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Takes `reasoning_effort`."""
     effort_none: bool = False
     """Takes `reasoning_effort: none`, which switches thinking off."""
+    openai_words: bool = False
+    """Takes what only OpenAI documents (`prompt_cache_key`, `verbosity` ...); a fact of the service, not probed."""
     max_tokens_field: str = "max_tokens"
     """`max_tokens` or `max_completion_tokens`."""
     many_choices: bool | None = None

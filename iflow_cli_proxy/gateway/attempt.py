@@ -14,7 +14,7 @@ import msgspec
 from iflow_cli_proxy.core import ids
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import GatewayError, InvalidRequest
-from iflow_cli_proxy.core.fitting import fitted, fitted_fields, given_back, refuses
+from iflow_cli_proxy.core.fitting import fitted, fitted_fields, refuses
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
@@ -53,7 +53,12 @@ class Upstream:
 
     @property
     def profile(self) -> Profile:
-        return self.probed or self.provider.profile
+        own = self.provider.profile
+        if self.probed is None:
+            return own
+        return msgspec.structs.replace(
+            self.probed, openai_words=own.openai_words, effort_none=own.effort_none or self.probed.effort_none
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +246,7 @@ class Attempt:
         self._question.exchange.notes = tuple(notes)
         if not fields.get("messages", True):
             raise InvalidRequest("There is nothing in this request that could be answered.", param="messages")
-        return given_back(fields, self._upstream.profile)
+        return fields
 
     def _options(self) -> EncodeOptions:
         return EncodeOptions(

@@ -1,14 +1,15 @@
 """How many tokens a prompt has, as far as anybody can say without the model's own tokenizer.
 
 Learned from what upstreams report: bytes of a body and tokens of its prompt, model by model. Until a model has been
-heard of, four bytes are a token. Refuses to know protocols: a body is so many bytes and so many images.
+heard of, four bytes are a token. Refuses to know protocols: a body is so many bytes of text and so many pictures.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 _USUAL: Final = 0.25
 """Tokens for each byte of a body, before anything is known."""
@@ -22,6 +23,29 @@ _MEMORY: Final = 20
 _MOST_MODELS: Final = 256
 IMAGE_TOKENS: Final = 1_100
 """Of one picture: what the vendors' rules give for about a megapixel."""
+SHORTEST_PICTURE: Final = 1_024
+"""Characters; fewer of base64 are counted as text, which they may well be."""
+
+_MARKS: Final = (b"base64", b"inlineData", b"inline_data", b'"images"', b"input_audio")
+"""One of these is in every body that has a picture, a document or a sound in it."""
+_PICTURE: Final = re.compile(rb'"(?:data:[^",]{0,200}+,)?+(?:[A-Za-z0-9+/\\_-]{%d,}+)={0,2}"' % SHORTEST_PICTURE)
+"""A JSON string that is base64 from end to end, with or without the head of a data URL. Slashes may be escaped."""
+
+
+class PromptSize(NamedTuple):
+    """How large a prompt is, what is text in it and what is not."""
+
+    text_bytes: int
+    pictures: int = 0
+    """Or documents, or sounds."""
+
+
+def size_of(body: bytes) -> PromptSize:
+    """Of a body as JSON. One without pictures is only asked whether it may have any."""
+    if not any(mark in body for mark in _MARKS):
+        return PromptSize(len(body))
+    spans = [len(found.group()) for found in _PICTURE.finditer(body)]
+    return PromptSize(len(body) - sum(spans), len(spans))
 
 
 class TokenScale:

@@ -14,11 +14,13 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock
+from iflow_cli_proxy.core.errors import GatewayError, InvalidRequest, UnknownModel
 from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.gateway.attempt import AnswerRules, Question, Upstream
 from iflow_cli_proxy.gateway.continuing import ContinuedStream, Seam, asking_on, continued, may_continue
-from iflow_cli_proxy.gateway.counting import TokenScale
+from iflow_cli_proxy.gateway.counting import SHORTEST_PICTURE, PromptSize, TokenScale, size_of
 from iflow_cli_proxy.gateway.course import Course, Means
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
 from iflow_cli_proxy.gateway.images import LARGEST_BYTES, Fetch, check_sizes, inline_images
@@ -28,6 +30,7 @@ from iflow_cli_proxy.gateway.renewal import NoRenewal, Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries
 from iflow_cli_proxy.gateway.rewording import reworded
 from iflow_cli_proxy.gateway.session import conversation_of, session_of
+from iflow_cli_proxy.gateway.telling import is_unknown
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.vision import VisionBridge
 from iflow_cli_proxy.pool.client_key import ClientKey, allowed_accounts, allows_model, check_model
@@ -38,7 +41,6 @@ from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 Recall: TypeAlias = Callable[[Envelope], Envelope]
 
-_IMAGE_DATA: Final = b"base64"
 _NO_RETRY_HEADER: Final = "x-no-retry"
 _TIMEOUT_HEADER: Final = "x-request-timeout"
 _MOST_ROUTES: Final = 1024
@@ -53,6 +55,8 @@ class GatewayRules:
     answer: AnswerRules = field(default_factory=AnswerRules)
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The globs of each [pools.NAME] over provider/label."""
+    keeps_rounds_when_asked: int = 10
+    """`AnswerRules.keeps_rounds` for a client that asks for its prompt to be shortened where it is too long."""
 
 
 class Gateway:
@@ -112,19 +116,19 @@ class Gateway:
             GatewayError: nothing good came of it. The caller words it in the client's protocol.
         """
         codec = self.codecs[inbound.protocol]
-        envelope = self._understood(codec, inbound, exchange, recall)
+        envelope, size = self._understood(codec, inbound, exchange, recall)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
         exchange.voice = voice = codec.voice(envelope)
-        routes = self._allowed_routes(envelope.model, exchange.caller.key)
+        routes = self._able_routes(codec, self._allowed_routes(envelope.model, exchange.caller.key))
         if (at_once := codec.answer_at_once(envelope, self._means.clock.now())) is not None:
             return WholeAnswer(body=at_once, headers={})
         seam = self._seam(codec, voice, envelope)
-        exchange.at_end.append(partial(self._learn, exchange, inbound.body))
+        exchange.at_end.append(partial(self._learn, exchange, size))
         deadline = Deadline(self._limits(routes[0], envelope, inbound))
         answer: Answer | None = None
         try:
             envelope = await self._with_images(codec, envelope, deadline, exchange)
-            question = self._question(codec, seam or voice, envelope, inbound, exchange, deadline)
+            question = self._question(codec, seam or voice, envelope, inbound, exchange, deadline, size)
             means = self._means_of(question)
             self._budget.first_attempt()
             no_retry = inbound.headers.get(_NO_RETRY_HEADER, "") not in ("", "0")
@@ -133,39 +137,46 @@ class Gateway:
                 ask_on = partial(self._ask_on, question, means, no_retry)
                 answer = await continued(answer, seam, ask_on, exchange, close=deadline.close)
             return answer
+        except GatewayError as error:
+            if codec.is_passed_on and is_unknown(error) and not isinstance(error, UnknownModel):
+                raise _no_endpoint(routes[0], codec) from error
+            raise
         finally:
             if not isinstance(answer, Relay | ContinuedStream):
                 deadline.close()
 
-    def count(self, envelope: Envelope, size_bytes: int, exchange: Exchange) -> int:
-        """About how many tokens a prompt of that many bytes has.
+    def count(self, envelope: Envelope, body: bytes, exchange: Exchange) -> int:
+        """About how many tokens the prompt of a body has.
 
         Raises:
             GatewayError: the model is not known, or not for this key.
         """
         self._allowed_routes(envelope.model, exchange.caller.key)
-        images = self.codecs[exchange.protocol].find_images(envelope)
-        shown = sum(len(placed.image.data) for placed in images)
-        return self._scale.tokens(envelope.model, size_bytes - shown, len(images))
+        size = size_of(body)
+        images = [placed.image for placed in self.codecs[exchange.protocol].find_images(envelope)]
+        small = [len(image.data) for image in images if len(image.data) < SHORTEST_PICTURE]  # or given by URL
+        return self._scale.tokens(envelope.model, size.text_bytes - sum(small), size.pictures + len(small))
 
-    def _learn(self, exchange: Exchange, body: bytes) -> None:
+    def _learn(self, exchange: Exchange, size: PromptSize) -> None:
         """What the upstream counted, of a prompt that went to it once and holds text only."""
         usage = exchange.usage
-        if usage is None or usage.is_estimated or len(exchange.attempts) != 1 or _IMAGE_DATA in body:
+        if usage is None or usage.is_estimated or len(exchange.attempts) != 1 or size.pictures:
             return
-        self._scale.learn(exchange.asked, len(body), usage.prompt)
+        self._scale.learn(exchange.asked, size.text_bytes, usage.prompt)
 
-    def _understood(self, codec: Codec, inbound: Inbound, exchange: Exchange, recall: Recall | None) -> Envelope:
-        """The checked request, with what the settings mend in it."""
-        envelope = codec.read_envelope(inbound)
-        if recall is not None:
-            envelope = recall(envelope)
+    def _understood(
+        self, codec: Codec, inbound: Inbound, exchange: Exchange, recall: Recall | None
+    ) -> tuple[Envelope, PromptSize]:
+        """The checked request, with what the settings mend in it, and how large it is with what was recalled."""
+        envelope, size = codec.read_envelope(inbound), size_of(inbound.body)
+        if recall is not None and (whole := recall(envelope)) is not envelope:
+            envelope, size = whole, size_of(jsonx.encode(whole.fields))
         if len(inbound.body) > LARGEST_BYTES:
             check_sizes(codec.find_images(envelope))
         if self.rules.answer.repairs_messages:
             envelope, notes = codec.repair(envelope)
             exchange.repairs = len(notes)
-        return envelope
+        return envelope, size
 
     async def _with_images(self, codec: Codec, envelope: Envelope, deadline: Deadline, exchange: Exchange) -> Envelope:
         """The same request with the images that it names by URL. They take up room until it has ended."""
@@ -179,6 +190,8 @@ class Gateway:
     def _means_of(self, question: Question) -> Means:
         """What this request's attempts are made with: models its key may use, a bridge at its own expense."""
         means, key = self._means, question.exchange.caller.key
+        if question.envelope.may_be_shortened and not means.answer.keeps_rounds:
+            means = replace(means, answer=replace(means.answer, keeps_rounds=self.rules.keeps_rounds_when_asked))
         if self._bridge is not None:
             means = replace(means, bridge=self._bridge.on_behalf_of(question.exchange, question.deadline))
         return replace(means, table=self._table_of(key)) if key is not None and key.models else means
@@ -199,7 +212,14 @@ class Gateway:
         return await Course(means, further, (route,), Tries(forbids_ambiguous=no_retry)).run()
 
     def _question(
-        self, codec: Codec, voice: Voice, envelope: Envelope, inbound: Inbound, exchange: Exchange, deadline: Deadline
+        self,
+        codec: Codec,
+        voice: Voice,
+        envelope: Envelope,
+        inbound: Inbound,
+        exchange: Exchange,
+        deadline: Deadline,
+        size: PromptSize,
     ) -> Question:
         conversation = conversation_of(inbound.headers, envelope.values)
         key = exchange.caller.key
@@ -214,7 +234,7 @@ class Gateway:
             session=session_of(conversation, envelope.values) if self._is_sticky(pool) else "",
             allowed=self._allowed_accounts(exchange),
             pool=pool,
-            tokens=self._scale.tokens(envelope.model, len(inbound.body)),
+            tokens=self._scale.tokens(envelope.model, *size),
         )
 
     def _is_sticky(self, pool: str) -> bool:
@@ -238,6 +258,16 @@ class Gateway:
         if not allowed:
             check_model(key, asked, str(routes[0]))
         return allowed
+
+    def _able_routes(self, codec: Codec, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        """Those whose upstream can be asked in a protocol that nobody translates. Raises InvalidRequest when there is
+        none."""
+        if not codec.is_passed_on:
+            return routes
+        able = tuple(route for route in routes if codec.name in self.upstreams[route.provider].provider.passes_on)
+        if not able:
+            raise _no_endpoint(routes[0], codec)
+        return able
 
     def _allows(self, key: ClientKey, asked: str, route: Route) -> bool:
         """By the name asked for or the one it stands for, with or without a wish; a fallback stands for itself alone,
@@ -277,6 +307,13 @@ class Gateway:
         if wish_s is None or wish_s >= limits.total_s:
             return limits
         return replace(limits, total_s=wish_s, total_name=_TIMEOUT_HEADER, total_hint="ask for more in that header")
+
+
+def _no_endpoint(route: Route, codec: Codec) -> InvalidRequest:
+    what = codec.name.rpartition("_")[2]
+    return InvalidRequest(
+        f"`{route.provider}` has no {what}.", hint="ask for a model of another provider", param="model"
+    )
 
 
 def _seconds(text: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,10 @@ from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 from iflow_cli_proxy.protocols.base import Voice
 from iflow_cli_proxy.routing.resolve import Route
+
+CLIENT_GONE: Final = 499
+"""The status of a request whose client left, as nginx words it; never sent to anyone."""
+_GONE_KIND: Final = "client_gone"
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +32,11 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """One client request, all its attempts and how it ended. Instants are monotonic seconds."""
 
     request_id: str
+    """What it is searched for by; a word of the client's own, perhaps, and then not of this exchange alone."""
     protocol: str
     started_at: float
+    answer_id: str = ""
+    """Nobody else's, and nobody could have foreseen it: what its answer may be asked for by."""
     client: str = ""
     """The caller's name, for logs."""
     caller: Caller = ANYONE
@@ -47,6 +55,8 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """Of what was asked for its sake but is no part of the answer: descriptions of images."""
     requests_beside: int = 0
     """How many requests that took."""
+    beside: list[Exchange] = msgspec.field(default_factory=list)
+    """These requests themselves, for what each of them cost."""
     described: str = ""
     """What became of its images, for the client; empty when nothing was described."""
     repairs: int = 0
@@ -67,6 +77,10 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """Something was sent to the client (a head, a ping): from here no attempt may be repeated."""
     at_end: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """Gives back what was held for the request; whoever made the exchange calls `end`, whatever became of it."""
+
+    def leave(self) -> None:
+        """Nobody is left to be answered."""
+        self.status, self.error_kind = CLIENT_GONE, self.error_kind or _GONE_KIND
 
     def end(self) -> None:
         while self.at_end:

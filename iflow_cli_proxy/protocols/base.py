@@ -54,7 +54,10 @@ class Envelope(msgspec.Struct, kw_only=True):
     choices: int = 1
     """How many answers the client wants to its one question."""
     flavor: str = ""
-    """Which of its protocol's forms the client wants, where there are several (Gemini's events or JSON array)."""
+    """Which of its protocol's forms the client wants, where there are several (Gemini's events or JSON array); empty
+    for the form that `encode_request` writes."""
+    may_be_shortened: bool = False
+    """The client asked for its oldest turns to be dropped rather than to be told that they are too many."""
 
 
 class PlacedImage(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,6 @@ class OpenAICompatible:
 
     protocol: Final = "openai_chat"
     passes_on: Final = frozenset({"openai_embeddings"})
-    profile: Final = Profile()
     default_concurrency: Final = 0
     failing_stop_words: Final = frozenset({"network_error", "error", "abort", "insufficient_system_resource"})
     """Zhipu's, OpenRouter's, vLLM's and DeepSeek's words for an answer that broke off."""
@@ -58,6 +57,7 @@ class OpenAICompatible:
         self._base_url = base_url
         self._clock = clock
         preset = preset or Preset()
+        self.profile = Profile(openai_words=preset.openai_words)
         self._limit_field = preset.max_tokens_field
         self._extra_headers = overlaid(preset.headers, extra_headers or {})
 

@@ -18,6 +18,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     key_variables: tuple[str, ...] = ()
     is_local: bool = False
     max_tokens_field: str = ""
+    openai_words: bool = False
+    """It takes fields that only OpenAI documents."""
     headers: Mapping[str, str] = {}
 
 

@@ -7,8 +7,8 @@ stops its upstream; that it is cut off in the end is its connection's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from aiohttp import web
 
@@ -18,6 +18,9 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import StreamAnswer, WholeAnswer
 from iflow_cli_proxy.protocols.base import Codec, Voice
 from iflow_cli_proxy.server.background import Supervisor
+
+Keep: TypeAlias = Callable[[], None]
+"""Called before a piece goes out, for whoever keeps answers that are whole."""
 
 _HEAD: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -58,8 +61,10 @@ class ClientAnswer:
     def _voice(self) -> Voice:
         return self._exchange.voice or self._codec
 
-    async def send(self, answer: WholeAnswer) -> web.StreamResponse:
+    async def send(self, answer: WholeAnswer, keep: Keep | None = None) -> web.StreamResponse:
         """Write a body that is all there."""
+        if keep is not None:
+            keep()
         self._is_complete = self._exchange.is_committed = True
         self._exchange.bytes_out = len(answer.body)
         response = web.Response(body=answer.body, content_type="application/json", headers=dict(answer.headers))
@@ -67,11 +72,13 @@ class ClientAnswer:
         await response.write_eof()
         return response
 
-    async def relay(self, answer: StreamAnswer) -> web.StreamResponse:
+    async def relay(self, answer: StreamAnswer, keep: Keep | None = None) -> web.StreamResponse:
         """Write everything `answer` has; it is closed in any case."""
         try:
             response = await self._open(answer.headers)
             while frames := await answer.read():
+                if keep is not None:
+                    keep()
                 await self._write(frames)
             self._is_complete = True
             await response.write_eof()

@@ -110,4 +110,5 @@ def gateway_rules(settings: Settings) -> GatewayRules:
             continues=settings.conveniences.continue_times if settings.conveniences.auto_continue else 0,
         ),
         pools={name: pool.accounts for name, pool in settings.pools.items()},
+        keeps_rounds_when_asked=settings.conveniences.keep_rounds,
     )

@@ -71,7 +71,7 @@ class StubbornFile:
         for number, one in entries:
             self.entries.setdefault(number, one)
 
-    def prune(self, before: float, largest_bytes: int, most: int) -> bool:
+    def prune(self, before: float, largest_bytes: int, most: int, *, spared_from: float) -> bool:
         self.pruned.append(before)
         return False
 

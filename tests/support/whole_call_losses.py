@@ -147,7 +147,11 @@ def _gemini_choice(choice: Choice) -> Choice:
 def _ollama_answer(reply: Reply) -> Reply:
     choice = reply.choices[0] if reply.choices else Choice()
     parts = _merged([_plain(part, {}) for part in choice.parts])
-    is_cut = choice.reason is StopReason.MAX_TOKENS
+    reason, word = choice.reason, choice.word
+    if reason is StopReason.OTHER:
+        word = word or "other"
+    else:
+        reason, word = StopReason.MAX_TOKENS if reason is StopReason.MAX_TOKENS else _natural(parts), ""
     extras = {**reply.extras.get("ollama", {}), **choice.extras.get("ollama", {})}
     counted = reply.usage
     return Reply(
@@ -156,7 +160,8 @@ def _ollama_answer(reply: Reply) -> Reply:
         choices=(
             Choice(
                 parts=parts,
-                reason=StopReason.MAX_TOKENS if is_cut else _natural(parts),
+                reason=reason,
+                word=word,
                 extras={"ollama": extras} if extras else {},
             ),
         ),

@@ -12,8 +12,14 @@ from typing import Final
 
 import msgspec
 
-from iflow_cli_proxy.core.fitting.form import fitted_fields, with_format, with_possible_sampling, with_short_user
-from iflow_cli_proxy.core.fitting.thinking import given_back, with_thinking
+from iflow_cli_proxy.core.fitting.form import (
+    fitted_fields,
+    with_format,
+    with_known_words,
+    with_possible_sampling,
+    with_short_user,
+)
+from iflow_cli_proxy.core.fitting.thinking import with_thinking
 from iflow_cli_proxy.core.fitting.tools import (
     renamed,
     tool_names,
@@ -27,7 +33,7 @@ from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import ChatRequest
 from iflow_cli_proxy.core.tool_names import new_names
 
-__all__ = ["Fitted", "fitted", "fitted_fields", "given_back", "refuses"]
+__all__ = ["Fitted", "fitted", "fitted_fields", "refuses"]
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +52,7 @@ _STEPS: Final = (
     with_thinking,
     with_format,
     with_short_user,
+    with_known_words,
     plainer,
 )
 

@@ -10,6 +10,7 @@ import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest
+from iflow_cli_proxy.core.fitting.parts import CHAT
 from iflow_cli_proxy.core.fitting.turns import leading
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.repair import Note
@@ -21,6 +22,7 @@ from iflow_cli_proxy.core.request import (
 )
 
 _LONGEST_USER: Final = 64
+_OPENAIS_OWN: Final = ("prompt_cache_key", "safety_identifier", "service_tier", "verbosity")
 _USUAL_LIMIT: Final = "max_tokens"
 
 
@@ -58,6 +60,17 @@ def with_short_user(request: ChatRequest, profile: Profile, notes: list[Note]) -
     if len(request.user) <= _LONGEST_USER:
         return request
     return msgspec.structs.replace(request, user=sha256(request.user.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def with_known_words(request: ChatRequest, profile: Profile, notes: list[Note]) -> ChatRequest:
+    """Without fields that only OpenAI itself is known to take: strict servers refuse a request for one of them."""
+    extras = request.extras.get(CHAT, {})
+    odd = [] if profile.openai_words else [name for name in _OPENAIS_OWN if name in extras]
+    if not odd:
+        return request
+    notes += [Note(name, "left out: not every upstream takes it") for name in odd]
+    kept = {name: value for name, value in extras.items() if name not in odd}
+    return msgspec.structs.replace(request, extras={**request.extras, CHAT: kept})
 
 
 def fitted_fields(fields: Mapping[str, Any], profile: Profile) -> Mapping[str, Any]:

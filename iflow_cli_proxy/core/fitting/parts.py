@@ -13,6 +13,8 @@ from iflow_cli_proxy.core.request import (
     Text,
 )
 
+CHAT: Final = "openai_chat"
+"""The protocol of the upstreams that requests are fitted to, as `extras` are keyed by it."""
 BETWEEN: Final = "\n\n"
 """Texts that become one."""
 

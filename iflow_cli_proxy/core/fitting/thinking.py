@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
+from iflow_cli_proxy.core.fitting.parts import CHAT
+from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import (
@@ -22,8 +24,8 @@ _BUDGETS: Final = ((2_048, "low"), (12_288, "medium"))
 _HIGH: Final = "high"
 _EFFORTS: Final = {"max": _HIGH}
 """Words of others that Chat Completions does not have (OpenAI API reference, `reasoning_effort`)."""
-_USUAL_THOUGHT: Final = "reasoning_content"
-_OTHER_FIELDS: Final = ("reasoning", "reasoning_details")
+_DETAILS: Final = "reasoning_details"
+_OTHER_FIELDS: Final = ("reasoning", _DETAILS)
 
 
 def with_thinking(request: ChatRequest, profile: Profile, notes: list[Note]) -> ChatRequest:
@@ -34,14 +36,19 @@ def with_thinking(request: ChatRequest, profile: Profile, notes: list[Note]) -> 
         notes.append(Note("thinking", "the upstream has no say in how much is thought"))
         effort = ""
     request = msgspec.structs.replace(request, thinking=msgspec.structs.replace(thinking, effort=effort))
+    return msgspec.structs.replace(request, messages=tuple(_as_wanted(one, profile) for one in request.messages))
+
+
+def _as_wanted(message: Message, profile: Profile) -> Message:
+    """A turn with its thinking where this upstream looks for it."""
     match profile.wants_reasoning_back:
         case True:
-            return msgspec.structs.replace(request, messages=tuple(_with_thought(one) for one in request.messages))
+            message = _with_thought(message)
         case False:
-            keep = tuple(_without_thought(one) for one in request.messages)
-            return msgspec.structs.replace(request, messages=keep)
+            return _without_thought(message)
         case None:
-            return request
+            pass
+    return _elsewhere(message, profile.reasoning_field) if profile.reasoning_field in _OTHER_FIELDS else message
 
 
 def _effort_of(thinking: Thinking) -> str:
@@ -67,19 +74,22 @@ def _without_thought(message: Message) -> Message:
     return message if len(kept) == len(message.parts) else msgspec.structs.replace(message, parts=kept)
 
 
-def given_back(fields: Mapping[str, Any], profile: Profile) -> Mapping[str, Any]:
-    """Chat Completions fields with earlier thinking where this upstream looks for it."""
-    if profile.reasoning_field not in _OTHER_FIELDS:
-        return fields
-    return {**fields, "messages": [_moved(message, profile.reasoning_field) for message in fields["messages"]]}
-
-
-def _moved(message: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    if _USUAL_THOUGHT not in message:
+def _elsewhere(message: Message, field: str) -> Message:
+    """Thinking in the upstream's own field, with everything that seals it where the field has room for that."""
+    thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
+    if not thoughts:
         return message
-    others = {name: value for name, value in message.items() if name not in (_USUAL_THOUGHT, "signature")}
-    thought, signature = message[_USUAL_THOUGHT], message.get("signature")
-    if field == "reasoning":
-        return {**others, field: thought} | ({"signature": signature} if signature else {})
-    detail = {"type": "reasoning.text", "text": thought} | ({"signature": signature} if signature else {})
-    return {**others, field: [detail]}
+    written: Json = "".join(thought.text for thought in thoughts)
+    if field == _DETAILS:
+        written = [detail for thought in thoughts for detail in _details(thought)]
+    own = {**message.extras.get(CHAT, {}), field: written}
+    plain = _without_thought(message)
+    return msgspec.structs.replace(plain, extras={**message.extras, CHAT: own})
+
+
+def _details(thought: Reasoning) -> Iterator[dict[str, Json]]:
+    signature = thought.seals.get("signature")
+    if thought.text or signature:
+        yield {"type": "reasoning.text", "text": thought.text} | ({"signature": signature} if signature else {})
+    if data := thought.seals.get("encrypted"):
+        yield {"type": "reasoning.encrypted", "data": data}

@@ -18,6 +18,9 @@ from iflow_cli_proxy.protocols.openai_completions.wire import PROTOCOL, WireRequ
 
 _ENVELOPE_FIELDS: Final = ("model", "stream")
 _APART: Final = (*_ENVELOPE_FIELDS, "stream_options")
+_CHAT: Final = "openai_chat"
+"""The protocol that came after this one, and kept its words."""
+_SAME_IN_CHAT: Final = ("logit_bias", "min_p")
 _CHATS: Final = "use `/v1/chat/completions`"
 
 
@@ -88,6 +91,7 @@ def decode_request(envelope: Envelope) -> ChatRequest:
             max_tokens=values.get("max_tokens"),
             temperature=values.get("temperature"),
             top_p=values.get("top_p"),
+            top_k=values.get("top_k"),
             presence_penalty=values.get("presence_penalty"),
             frequency_penalty=values.get("frequency_penalty"),
             seed=values.get("seed"),
@@ -98,7 +102,10 @@ def decode_request(envelope: Envelope) -> ChatRequest:
         notes=tuple(_notes(values)),
     )
     kept = _kept(request, values)
-    return msgspec.structs.replace(request, extras={PROTOCOL: kept}) if any(kept.values()) else request
+    in_chat = {name: values[name] for name in _SAME_IN_CHAT if values.get(name) is not None}
+    extras = {PROTOCOL: kept if any(kept.values()) else {}, _CHAT: in_chat}
+    extras = {name: fields for name, fields in extras.items() if fields}
+    return msgspec.structs.replace(request, extras=extras) if extras else request
 
 
 def _notes(values: Mapping[str, Json]) -> Iterator[Note]:
@@ -133,6 +140,7 @@ def _encode_fields(request: ChatRequest) -> dict[str, Json]:
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,
         "seed": sampling.seed,

@@ -36,6 +36,9 @@ class WireRequest(Struct):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     seed: int | None = None
+    top_k: int | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     stop: str | Annotated[list[str], Meta(max_length=64)] | None = None
     suffix: str | None = None
     echo: bool | None = None

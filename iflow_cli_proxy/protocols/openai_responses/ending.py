@@ -16,9 +16,17 @@ _REASONS: Final = {
 _WORDS: Final = {reason: word for word, reason in _REASONS.items()}
 
 
+_UNTOLD: Final = "unknown"
+"""Why an answer ended that does not say so: it may be whole, but nobody promised."""
+
+
 class Ending(NamedTuple):
     status: str
     details: Json = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status == COMPLETED
 
 
 def decode_ending(status: Json, details: Json, *, has_calls: bool) -> ChoiceEnded:
@@ -38,6 +46,8 @@ def word_of(details: Json) -> str:
 
 def encode_ending(reason: StopReason | None, word: str) -> Ending:
     """A word that nobody knows is passed on as what kept the answer from being complete."""
+    if reason is None:
+        return Ending(INCOMPLETE, {"reason": _UNTOLD})
     if reason is StopReason.OTHER and word:
         return Ending(INCOMPLETE, {"reason": word})
     if reason in _WORDS:

@@ -16,7 +16,7 @@ from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.protocols.base import Envelope
 from iflow_cli_proxy.protocols.openai_responses.output import text_of
 from iflow_cli_proxy.protocols.openai_responses.request import unknown_reference
-from iflow_cli_proxy.protocols.openai_responses.wire import type_of
+from iflow_cli_proxy.protocols.openai_responses.wire import MOST_ITEMS, type_of
 
 _PREVIOUS: Final = "previous_response_id"
 _MOST_LISTED: Final = 100
@@ -72,23 +72,48 @@ def unknown_response(response_id: str) -> NotFound:
 def continued(envelope: Envelope, past: Stored) -> Envelope:
     """The request with its previous turns put in front.
 
-    References to their items go, as the items stand there already. Instructions are not handed on: they are said anew
-    with each request.
+    References to their items go, as the items stand there already, and so do the items themselves where a client sends
+    them again. Instructions are not handed on: they are said anew with each request.
 
     Raises:
-        InvalidRequest: a reference to an item that is not among them.
+        InvalidRequest: a reference to an item that is not among them, or more items than one conversation may have.
     """
-    known = [item.get("id") for item in past.conversation]
     items = [*past.conversation]
+    known = {item_id: item for item in items if (item_id := text_of(item, "id"))}
     for at, item in enumerate(_items(envelope.values["input"])):
-        if type_of(item) != "item_reference":
+        same = known.get(text_of(item, "id"))
+        if type_of(item) == "item_reference":
+            if same is None:
+                raise unknown_reference(item["id"], f"input[{at}]")
+        elif same is None or not _says_the_same(item, same):
             items.append(item)
-        elif item["id"] not in known:
-            raise unknown_reference(item["id"], f"input[{at}]")
+    if len(items) > MOST_ITEMS:
+        raise InvalidRequest(
+            f"`{_PREVIOUS}`: the conversation has {len(items)} items with this one, and may have {MOST_ITEMS}.",
+            param=_PREVIOUS,
+            hint="begin a new conversation with a summary of this one",
+        )
     fields = {name: value for name, value in envelope.fields.items() if name != _PREVIOUS}
     return msgspec.structs.replace(
         envelope, fields={**fields, "input": items}, values={**envelope.values, "input": items}
     )
+
+
+def _says_the_same(item: Mapping[str, Json], known: Mapping[str, Json]) -> bool:
+    """Whether an item is one we know, sent again. Some clients give every message of theirs one id, so that the id
+    alone does not tell; what the model has said they may have changed in small ways."""
+    if type_of(item) != type_of(known):
+        return False
+    if type_of(item) == "message":
+        return item["role"] == known["role"] and _words_of(item) == _words_of(known)
+    return item.get("call_id") == known.get("call_id")
+
+
+def _words_of(message: Mapping[str, Json]) -> list[Json]:
+    content = message["content"]
+    if isinstance(content, str):
+        return [content]
+    return [text_of(part, "text") or text_of(part, "refusal") or part for part in content]
 
 
 def _items(given: Json) -> Sequence[Mapping[str, Json]]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from iflow_cli_proxy.core.events import PartKind, ReplyPart
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.protocols.openai_responses.ending import COMPLETED, INCOMPLETE
 from iflow_cli_proxy.protocols.openai_responses.sealing import decode_seals, encode_seals
 from iflow_cli_proxy.protocols.openai_responses.tools import ToolNames, unwrapped, wrapped
 
@@ -20,11 +21,10 @@ CONTENT: Final = {"output_text": (PartKind.TEXT, "text"), "refusal": (PartKind.R
 
 
 def response_id(given: str, ours: str) -> str:
-    """The id of an answer: the upstream's where it speaks Responses, else one made of ours, which nobody has had."""
-    if given.startswith(_ID):
-        return given
+    """The id of an answer: made of ours, which nobody has had, while an upstream may give the same id to every answer;
+    what it gave only where there is none of ours."""
     source = ours or given
-    for prefix in _FOREIGN:
+    for prefix in (_ID, *_FOREIGN):
         source = source.removeprefix(prefix)
     return _ID + ("".join(char for char in source if char.isascii() and char.isalnum()) or "0")
 
@@ -50,15 +50,22 @@ def stand_in_call_id(answer_id: str, index: int) -> str:
 # --- encode -------------------------------------------------------------------------------------------------------
 
 
-def encode_items(parts: Sequence[ReplyPart], answer_id: str, names: ToolNames) -> list[Json]:
-    return [encode_item(part, index, answer_id, names) for index, part in enumerate(parts)]
+def encode_items(parts: Sequence[ReplyPart], answer_id: str, names: ToolNames, *, is_cut: bool = False) -> list[Json]:
+    """`is_cut` says that the answer was not complete, and so its last item is not."""
+    last = len(parts) - 1
+    return [
+        encode_item(part, index, answer_id, names, is_cut=is_cut and index == last) for index, part in enumerate(parts)
+    ]
 
 
-def encode_item(part: ReplyPart, index: int, answer_id: str, names: ToolNames) -> dict[str, Json]:
-    """One complete item for each part."""
+def encode_item(
+    part: ReplyPart, index: int, answer_id: str, names: ToolNames, *, is_cut: bool = False
+) -> dict[str, Json]:
+    """One item for each part, complete unless it `is_cut`."""
+    status = INCOMPLETE if is_cut else COMPLETED
     match part.kind:
         case PartKind.TOOL_CALL:
-            return _encode_call(part, index, answer_id, names)
+            return {**_encode_call(part, index, answer_id, names), "status": status}
         case PartKind.REASONING:
             return {
                 "id": item_id(answer_id, index, part.kind),
@@ -70,7 +77,7 @@ def encode_item(part: ReplyPart, index: int, answer_id: str, names: ToolNames) -
             return {
                 "id": item_id(answer_id, index, part.kind),
                 "type": "message",
-                "status": "completed",
+                "status": status,
                 "role": "assistant",
                 "content": [content(part.kind, part.text)],
             }
@@ -86,7 +93,7 @@ def _encode_call(part: ReplyPart, index: int, answer_id: str, names: ToolNames) 
     return {
         "id": item_id(answer_id, index, part.kind, is_custom=tool.is_custom),
         "type": kind,
-        "status": "completed",
+        "status": COMPLETED,
         **matter,
         "call_id": part.id or stand_in_call_id(answer_id, index),
         "name": tool.name,

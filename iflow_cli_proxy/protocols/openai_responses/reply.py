@@ -92,7 +92,8 @@ def encode_response(reply: Reply, options: EncodeOptions) -> dict[str, Json]:
     """There is one answer to a request here: the first."""
     head = head_of(reply.id, reply.created, reply.model, options)
     choice = reply.choices[0] if reply.choices else _NO_CHOICE
-    output = encode_items(choice.parts, head.id, ToolNames(options.asked))
     ending = encode_ending(choice.reason, choice.word)
+    is_cut = choice.reason is not None and not ending.is_complete
+    output = encode_items(choice.parts, head.id, ToolNames(options.asked), is_cut=is_cut)
     response = snapshot(head, options.asked, ending, output=output, usage=reply.usage)
     return response | dict(reply.extras.get(PROTOCOL, {}))

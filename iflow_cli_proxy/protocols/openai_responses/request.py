@@ -28,6 +28,11 @@ _NOT_KEPT: Final = {
     "prompt": "prompt templates are not kept here; send their text in `instructions` and `input`",
 }
 _PLAIN_TIERS: Final = ("auto", "default")
+_CHAT: Final = "openai_chat"
+"""The same vendor's other protocol, which has most of the same words."""
+_SAME_IN_CHAT: Final = ("prompt_cache_key", "safety_identifier")
+_LOGPROBS: Final = "message.output_text.logprobs"
+"""What `include` says of them."""
 
 
 def read_envelope(inbound: Inbound) -> Envelope:
@@ -47,6 +52,7 @@ def read_envelope(inbound: Inbound) -> Envelope:
         wants_usage=bool(request.stream),  # its last event always has it
         fields=jsonx.without(jsonx.raw_fields(inbound.body), *_ENVELOPE_FIELDS),
         values=values,
+        may_be_shortened=request.truncation == "auto",
     )
 
 
@@ -96,7 +102,21 @@ def decode_request(envelope: Envelope) -> ChatRequest:
         notes=(*notes, *tool_notes, *_notes(values, chosen)),
     )
     kept = _kept(request, values, rest)
-    return msgspec.structs.replace(request, extras={PROTOCOL: kept}) if any(kept.values()) else request
+    extras = {PROTOCOL: kept if any(kept.values()) else {}, _CHAT: _in_chat(values)}
+    extras = {name: fields for name, fields in extras.items() if fields}
+    return msgspec.structs.replace(request, extras=extras) if extras else request
+
+
+def _in_chat(values: Mapping[str, Json]) -> dict[str, Json]:
+    """What has no canonical word, in those of Chat Completions."""
+    fields = {name: values.get(name) for name in _SAME_IN_CHAT}
+    if values.get("service_tier") not in _PLAIN_TIERS:
+        fields["service_tier"] = values.get("service_tier")
+    fields["verbosity"] = (values.get("text") or {}).get("verbosity")
+    if values.get("top_logprobs") or _LOGPROBS in (values.get("include") or ()):
+        fields["logprobs"] = True
+        fields["top_logprobs"] = values.get("top_logprobs")
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _decode_conversation(
@@ -133,16 +153,10 @@ def _decode_format(form: Mapping[str, Json] | None) -> Mapping[str, Any] | None:
 def _notes(values: Mapping[str, Json], chosen: Chosen) -> Iterator[Note]:
     if chosen.note:
         yield Note("tool_choice", chosen.note)
-    if values.get("truncation") == "auto":
-        yield Note("truncation", "this upstream does not shorten conversations, so it was left out")
-    if (values.get("text") or {}).get("verbosity"):
-        yield Note("text.verbosity", "this upstream has no word for it, so it was left out")
     if values.get("max_tool_calls"):
         yield Note("max_tool_calls", "it limits hosted tools, and there are none, so it was left out")
     if values.get("top_logprobs"):
-        yield Note("top_logprobs", "no logprobs are given, so it was left out")
-    if (values.get("service_tier") or "auto") not in _PLAIN_TIERS:
-        yield Note("service_tier", "this upstream has one tier only, so it was left out")
+        yield Note("top_logprobs", "no logprobs are given back")
 
 
 def _kept(request: ChatRequest, values: Mapping[str, Json], rest: Sequence[Json]) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class StreamEncoder:
         self._has_begun = False
         self._items: dict[int, _Item] = {}
         """Open ones, by the number of their part."""
+        self._ended: _Item | None = None
+        """One that has ended, and is told so with the next event: whether it is complete, the end of all says."""
         self._count = 0
         self._output: dict[int, Json] = {}
         self._ending = encode_ending(None, "")
@@ -95,6 +97,18 @@ class StreamEncoder:
         self._extras: dict[str, Json] = {}
 
     def feed(self, event: Event, /) -> list[bytes]:
+        if self._ended is None or isinstance(event, Extra | UsageReported):
+            return self._write(event)
+        is_cut = (
+            isinstance(event, ChoiceEnded)
+            and event.choice == 0
+            and not encode_ending(event.reason, event.word).is_complete
+        )
+        closed = self._hold(self._close(self._ended, is_cut=is_cut))
+        self._ended = None
+        return [*closed, *self._write(event)]
+
+    def _write(self, event: Event) -> list[bytes]:
         match event:
             case Delta():
                 item = self._items.get(event.part)
@@ -103,8 +117,7 @@ class StreamEncoder:
                 is_call = event.kind is PartKind.TOOL_CALL
                 return self._out(self._open(event)) if is_call else self._hold(self._open(event))
             case PartEnded():
-                item = self._items.pop(event.part, None)
-                return [] if item is None else self._hold(self._close(item))
+                self._ended = self._items.pop(event.part, None)
             case Started():
                 self._head = head_of(event.id, event.created, event.model, self._options)
                 return self._hold(self._greet())
@@ -127,7 +140,8 @@ class StreamEncoder:
         return []
 
     def close(self) -> list[bytes]:
-        return []
+        ended, self._ended = self._ended, None
+        return [] if ended is None else self._hold(self._close(ended))
 
     def failure(self, error: GatewayError) -> bytes:
         """The last event alone."""
@@ -136,7 +150,7 @@ class StreamEncoder:
     def break_off(self, error: GatewayError) -> bytes:
         """The end of a stream that failed: after what has gone out, or as a stream of its own if nothing has."""
         if self._has_begun:
-            return self.failure(error)
+            return b"".join(self.close()) + self.failure(error)
         afresh = StreamEncoder(self._options)
         afresh._head = self._head
         return b"".join((*afresh._greet(), *afresh._fail(error)))
@@ -216,9 +230,9 @@ class StreamEncoder:
         yield item.delta % (self._sequence, jsonx.encode(text))
         self._sequence += 1
 
-    def _close(self, item: _Item) -> Iterator[bytes]:
+    def _close(self, item: _Item, *, is_cut: bool = False) -> Iterator[bytes]:
         kind, part = item.started.kind, item.part
-        done = encode_item(part, item.index, self._head.id, self._names)
+        done = encode_item(part, item.index, self._head.id, self._names, is_cut=is_cut)
         self._output[item.index] = done
         match kind:
             case PartKind.TOOL_CALL:

@@ -13,7 +13,7 @@ import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.core.repair import Note
+from iflow_cli_proxy.core.repair import Note, mended_arguments
 from iflow_cli_proxy.core.request import (
     Audio,
     File,
@@ -152,8 +152,14 @@ def _decode_call(kind: str, item: Item, names: ToolNames) -> ToolCall:
     if kind == "local_shell_call":
         return ToolCall(id=_id_of(item), name=_SHELL, arguments=jsonx.encode(item["action"]).decode())
     name = names.flat(item["name"], item.get("namespace") or "")
-    arguments = item["arguments"] if kind == "function_call" else wrapped(item["input"])
+    arguments = _readable(item["arguments"]) if kind == "function_call" else wrapped(item["input"])
     return ToolCall(id=item["call_id"], name=name, arguments=arguments)
+
+
+def _readable(arguments: str) -> str:
+    """What the model wrote, even where it is no JSON and cannot be made any: no upstream takes that, and the turn is
+    told again with every one that follows."""
+    return arguments if mended_arguments(arguments) is not None else wrapped(arguments)
 
 
 def _decode_output(item: Item) -> ToolResult:

@@ -17,7 +17,8 @@ from iflow_cli_proxy.protocols.checking import MISSING, ImageUrl, ModelName, Nam
 
 PROTOCOL: Final = "openai_responses"
 
-Items = Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=20_000)]
+MOST_ITEMS: Final = 20_000
+Items = Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MOST_ITEMS)]
 WebUrl = Annotated[str, Meta(pattern=r"^(?i:https?://)")]
 
 

@@ -24,7 +24,7 @@ def count_tokens(counter: Counter) -> Callable[[web.Request], Awaitable[web.Resp
             query=request.query,
             request_id=exchange.request_id,
         )
-        tokens = state.gateway.current.count(counter.read_envelope(inbound), len(body), exchange)
+        tokens = state.gateway.current.count(counter.read_envelope(inbound), body, exchange)
         return web.Response(body=counter.encode(tokens), content_type="application/json")
 
     return handle

@@ -26,7 +26,7 @@ class Turn(Protocol):
         ...
 
     def keep(self) -> None:
-        """The answer is out."""
+        """Called before anything of the answer goes out, piece by piece: it is kept when it is whole."""
         ...
 
 
@@ -77,10 +77,8 @@ async def _answer(
         client=exchange.client,
     )
     answer = await gateway.answer(inbound, exchange, recall=turn.recall if turn else None)
-    response = await (client.send(answer) if isinstance(answer, WholeAnswer) else client.relay(answer))
-    if turn is not None:
-        turn.keep()
-    return response
+    keep = turn.keep if turn is not None else None
+    return await (client.send(answer, keep) if isinstance(answer, WholeAnswer) else client.relay(answer, keep))
 
 
 def _go_on() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.pool.client_key import Caller
 from iflow_cli_proxy.protocols import response_history
 from iflow_cli_proxy.protocols.base import Envelope
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
@@ -21,12 +23,14 @@ class Turn:
     def __init__(self, memory: StoredResponses, exchange: Exchange) -> None:
         self._memory = memory
         self._exchange = exchange
+        self._owner = owner_of(exchange.caller)
         self._envelope: Envelope | None = None
+        """What is to be kept with the answer, until that has been done."""
 
     def recall(self, envelope: Envelope) -> Envelope:
         """Raises InvalidRequest when the earlier answer is not known, or not any more."""
         if earlier := response_history.previous_id(envelope):
-            past = self._memory.get(self._exchange.client, earlier)
+            past = self._memory.get(self._owner, earlier)
             if past is None:
                 raise response_history.unknown_previous(earlier)
             envelope = response_history.continued(envelope, past)
@@ -34,13 +38,19 @@ class Turn:
         return envelope
 
     def keep(self) -> None:
-        """To be called when the answer is out."""
+        """Once the answer is whole. Before its last words go out: a client may go on as soon as it has read them."""
         response = getattr(self._exchange.voice, "response", None)
         if self._envelope is None or response is None or self._exchange.error_kind:
             return
         value = response_history.stored(self._envelope, response)
+        self._envelope = None
         if value is not None:
-            self._memory.put(self._exchange.client, value)
+            self._memory.put(self._owner, value)
+
+
+def owner_of(caller: Caller) -> str:
+    """Who may go on from an answer: by what a caller is, as names are given to others; empty for somebody unknown."""
+    return caller.key.digest.hex() if caller.key is not None else caller.account_id
 
 
 def begin(request: web.Request) -> Turn:
@@ -48,6 +58,10 @@ def begin(request: web.Request) -> Turn:
 
 
 async def get_response(request: web.Request) -> web.Response:
+    if request.query.get("stream", "").lower() not in ("", "false", "0"):
+        raise InvalidRequest(
+            "`stream`: an answer that is kept is not streamed again.", param="stream", hint="leave `stream` out"
+        )
     return _json(_found(request).response)
 
 
@@ -61,15 +75,14 @@ async def list_input_items(request: web.Request) -> web.Response:
 
 async def delete_response(request: web.Request) -> web.Response:
     response_id = request.match_info["id"]
-    exchange = request[EXCHANGE]
-    if not request.app[STATE].responses.delete(exchange.client, response_id):
+    if not request.app[STATE].responses.delete(owner_of(request[EXCHANGE].caller), response_id):
         raise response_history.unknown_response(response_id)
     return _json(response_history.deleted(response_id))
 
 
 def _found(request: web.Request) -> response_history.Stored:
     response_id = request.match_info["id"]
-    found = request.app[STATE].responses.get(request[EXCHANGE].client, response_id)
+    found = request.app[STATE].responses.get(owner_of(request[EXCHANGE].caller), response_id)
     if found is None:
         raise response_history.unknown_response(response_id)
     return found

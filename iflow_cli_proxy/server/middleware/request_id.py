@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from iflow_cli_proxy.core.ids import request_id
+from iflow_cli_proxy.core.ids import answer_id, request_id
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.connection import is_last_answer
 from iflow_cli_proxy.server.dialect import protocol_of
@@ -26,7 +26,12 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     given = request.headers.get(HEADER, "")
     name = given if given and _ACCEPTABLE.fullmatch(given) else request_id(state.entropy)
     protocol = protocol_of(request.path, request.headers)
-    exchange = Exchange(request_id=name, protocol=protocol, started_at=state.clock.monotonic())
+    exchange = Exchange(
+        request_id=name,
+        protocol=protocol,
+        started_at=state.clock.monotonic(),
+        answer_id=answer_id(state.entropy),
+    )
     request[EXCHANGE] = exchange
     try:
         return await handler(request)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -52,3 +53,11 @@ def test_good_ids_stay(call_id: str) -> None:
 def test_odd_ids_become_good_ones_that_differ(call_id: str) -> None:
     assert GOOD.fullmatch(new_id(call_id))
     assert new_id(call_id) == new_id(call_id) != new_id(call_id + "1")
+
+
+def test_l10_twenty_thousand_odd_names_are_no_work_to_speak_of() -> None:
+    began_at = time.process_time()
+    changed = new_names([f"a.b{number}" for number in range(20_000)], 64)
+
+    assert len(set(changed.values())) == 20_000
+    assert time.process_time() - began_at < 1.0

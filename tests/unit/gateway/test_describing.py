@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.compress import IMAGE_TOKENS
 from iflow_cli_proxy.core.errors import GatewayError, Malformed, RateLimited
 from iflow_cli_proxy.core.request import Image
 from iflow_cli_proxy.core.usage import Usage
@@ -30,8 +32,9 @@ def said(**message: Any) -> WholeAnswer:
 
 
 class FakeGateway:
-    def __init__(self, answer: Answer | GatewayError) -> None:
+    def __init__(self, answer: Answer | GatewayError, usage: Usage = COST) -> None:
         self._answer = answer
+        self._usage = usage
         self.asked: list[tuple[Inbound, Exchange]] = []
         self.ended: list[Exchange] = []
 
@@ -39,7 +42,7 @@ class FakeGateway:
         self.asked.append((inbound, exchange))
         if isinstance(self._answer, GatewayError):
             raise self._answer
-        exchange.usage = COST
+        exchange.usage = self._usage
         exchange.attempts.append(AttemptRecord(account="a", route="up/seer"))
         return self._answer
 
@@ -97,7 +100,34 @@ async def test_a_failure_is_told_and_noted() -> None:
     with pytest.raises(RateLimited):
         await gateway.describe()
 
-    assert [(one.error_kind, one.status) for one in gateway.ended] == [("rate_limited", 0)]
+    assert [(one.error_kind, one.status) for one in gateway.ended] == [("rate_limited", 429)]
+
+
+async def test_one_that_nobody_waits_for_any_more_is_noted_all_the_same() -> None:
+    gateway = FakeGateway(said(content="a red square"))
+
+    async def leave(inbound: Inbound, exchange: Exchange) -> Answer:
+        raise asyncio.CancelledError
+
+    gateway.answer = leave  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await gateway.describe()
+
+    assert [(one.error_kind, one.status) for one in gateway.ended] == [("cancelled", 499)]
+
+
+async def test_an_image_that_nobody_counted_is_charged_and_noted_at_its_usual_price() -> None:
+    guess = Usage(completion=10, is_estimated=True)
+    gateway, asker = (
+        FakeGateway(said(content="a red square"), guess),
+        Exchange(request_id="r", protocol=CODEC.name, started_at=0.0),
+    )
+
+    await gateway.describe(asker=asker)
+
+    (noted,) = gateway.ended
+    assert noted.usage == asker.usage_beside == guess + Usage(prompt=IMAGE_TOKENS)
+    assert asker.beside == [noted]
 
 
 async def test_a_stream_is_no_answer() -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from copy import copy
+from typing import Any
 
 import pytest
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import (
     Busy,
     CapacityError,
@@ -32,13 +34,17 @@ from iflow_cli_proxy.gateway.deadline import Limits
 from iflow_cli_proxy.gateway.describing import Describer
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
 from iflow_cli_proxy.gateway.retry import RetryRules
 from iflow_cli_proxy.gateway.vision import Description, VisionBridge
 from iflow_cli_proxy.pool.client_key import Caller, ClientKey
 from iflow_cli_proxy.pool.outcome import Outcome
+from iflow_cli_proxy.pool.pool import Lease
 from iflow_cli_proxy.pool.wish import Wish
+from iflow_cli_proxy.protocols.base import Inbound
 from iflow_cli_proxy.providers.iflow.provider import IflowProvider
 from iflow_cli_proxy.providers.iflow.sunset import SUNSET_AT
+from iflow_cli_proxy.providers.openai_compatible import OpenAICompatible
 from iflow_cli_proxy.routing.catalog import Catalog, Model
 from iflow_cli_proxy.transport.base import UpstreamRequest
 from tests.support.entropy import counting_entropy
@@ -506,3 +512,75 @@ async def test_describing_is_done_with_the_accounts_of_the_caller_and_at_its_exp
     exchange = it.exchanges[-1]
     assert len(b.requests) == exchange.requests_beside == 1
     assert exchange.usage_beside.total > 0
+
+
+# --- what nobody translates ---------------------------------------------------------------------------------------
+
+VECTORS = FakeReply(b'{"object":"list","data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":1}}')
+
+
+class WithoutEmbeddings(OpenAICompatible):
+    passes_on = frozenset()  # type: ignore[misc]
+
+
+async def embed(it: Bench) -> Answer:
+    asked = Inbound(protocol="openai_embeddings", body=b'{"model":"e","input":"hi"}', headers={})
+    exchange = Exchange(request_id="req_1", protocol="openai_embeddings", started_at=0.0)
+    it.exchanges.append(exchange)
+    return await it.gateway.answer(asked, exchange)
+
+
+async def test_of_several_providers_one_that_has_the_endpoint_is_asked() -> None:
+    models = (Model(id="e"),)
+    without = WithoutEmbeddings("up", "http://up.test/v1", Catalog(models), clock=FakeClock())
+    it = bench(by=without, beside={"other": FakeTransport(VECTORS)})
+    other = it.gateway.upstreams["other"].provider
+    other.catalog = Catalog(models)  # type: ignore[misc]
+    it.gateway.table.catalogs["other"] = other.catalog  # type: ignore[index]
+
+    assert isinstance(await embed(it), WholeAnswer)
+    assert it.routes == ["other/e"]
+
+
+async def test_a_provider_without_the_endpoint_is_named() -> None:
+    without = WithoutEmbeddings("up", "http://up.test/v1", Catalog(()), clock=FakeClock())
+
+    for it in (bench(by=without), bench(FakeReply(b'{"error":{"message":"nope"}}', status=404))):
+        with pytest.raises(InvalidRequest, match="`up` has no embeddings"):
+            await embed(it)
+        assert it.in_flight == 0
+
+
+# --- prompts that are too long, where the client says what is to be done ------------------------------------------
+
+
+@pytest.mark.parametrize(("truncation", "reached"), [("auto", 2), ("disabled", 1)])
+async def test_a_client_may_have_its_prompt_shortened(truncation: str, reached: int) -> None:
+    rounds = [{"role": role, "content": "x"} for _ in range(12) for role in ("user", "assistant")]
+    asked = {"model": "m", "input": [*rounds, {"role": "user", "content": "last"}], "truncation": truncation}
+    it = bench(TOO_LONG, GOOD)
+    inbound = Inbound(protocol="openai_responses", body=jsonx.encode(asked), headers={})
+    exchange = Exchange(request_id="req_1", protocol="openai_responses", started_at=0.0)
+
+    if reached == 1:
+        with pytest.raises(ContextOverflow):
+            await it.gateway.answer(inbound, exchange)
+    else:
+        await it.gateway.answer(inbound, exchange)
+        assert len(jsonx.decode(it.transport.requests[-1].body)["messages"]) < len(rounds)
+    assert len(it.transport.requests) == reached
+
+
+async def test_a_picture_is_no_text_where_room_for_a_prompt_is_looked_for() -> None:
+    seen: list[int] = []
+    it = bench(GOOD)
+    enter = it.turnstile.enter
+
+    async def entering(wish: Wish, **how: Any) -> Lease:
+        seen.append(wish.tokens)
+        return await enter(wish, **how)
+
+    it.turnstile.enter = entering  # type: ignore[method-assign]
+    await it.body(messages=[{"role": "user", "content": [image(f"data:image/png;base64,{'A' * 400_000}")]}])
+
+    assert 1_000 < seen[0] < 1_500

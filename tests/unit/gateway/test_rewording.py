@@ -7,7 +7,8 @@ import msgspec
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.request import Message, Role, Text
 from iflow_cli_proxy.gateway.rewording import reworded, shortened
-from iflow_cli_proxy.protocols.base import Envelope
+from iflow_cli_proxy.protocols import CODECS
+from iflow_cli_proxy.protocols.base import Envelope, Inbound
 from tests.support.exchanges import CODEC, inbound
 
 ROUND = [{"role": "user", "content": "word " * 800}, {"role": "assistant", "content": "yes"}]
@@ -44,6 +45,19 @@ def test_only_what_is_said_differently_is_replaced() -> None:
     assert found.fields["messages"] == said
     assert CODEC.decode_request(found).messages[-1] == more
     assert bytes(asked.fields["messages"]).startswith(b"["), "the envelope itself is not changed"
+
+
+def test_a_bare_generation_becomes_the_conversation_that_is_made_of_it() -> None:
+    codec = CODECS["ollama"]
+    body = jsonx.encode({"model": "m", "prompt": "hi", "system": "be kind", "images": ["iVBORw0KGgo="]})
+    asked = codec.read_envelope(Inbound(protocol="ollama", body=body, path={"form": "generate"}))
+    request = codec.decode_request(asked)
+    more = Message(role=Role.ASSISTANT, parts=(Text(text="Hel"),))
+    wanted = msgspec.structs.replace(request, messages=(*request.messages, more))
+
+    found = codec.decode_request(reworded(asked, codec, wanted))
+
+    assert found.messages == wanted.messages
 
 
 def test_a_prompt_that_is_too_long_loses_its_oldest_rounds() -> None:

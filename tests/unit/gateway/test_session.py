@@ -47,6 +47,24 @@ def test_a_conversation_without_a_name_keeps_the_digest_of_its_beginning() -> No
     assert session_of("named", other) == "named"
 
 
-@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": "odd"}])
+@pytest.mark.parametrize("body", [{}, {"messages": []}, {"messages": 5}])
 def test_where_nothing_is_said_there_is_no_session(body: Json) -> None:
     assert session_of("", body) == ""
+
+
+def test_a_conversation_that_is_continued_by_id_stays_where_it_began() -> None:
+    answer = {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "ho"}]}
+    kept = {"type": "message", "id": "in_1", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    later = {"model": "m", "input": [kept, answer, {"role": "user", "content": "x"}]}
+
+    for first in ("hi", [{"role": "user", "content": "hi"}], [{**kept, "id": "other"}]):
+        assert session_of("", {"model": "m", "input": first}) == session_of("", later) != ""
+    assert session_of("", {"model": "m", "input": "ho"}) != session_of("", later)
+
+
+def test_a_mark_for_the_prompt_cache_makes_no_other_conversation() -> None:
+    text = {"type": "text", "text": "hi"}
+    marked = {**text, "cache_control": {"type": "ephemeral"}}
+    one, two = ({"model": "m", "messages": [{"role": "user", "content": [part]}]} for part in (text, marked))
+
+    assert session_of("", one) == session_of("", two)

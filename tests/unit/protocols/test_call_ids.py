@@ -1,3 +1,7 @@
+import time
+
+import pytest
+
 from iflow_cli_proxy.protocols.call_ids import CallIds, is_made_up
 
 
@@ -53,3 +57,30 @@ def test_a_lone_result_gets_an_id_of_its_own() -> None:
     assert is_made_up(ids.result("", "f"))
     assert ids.result("x", "f") == "x"
     assert ids.name_of("x") == ""
+
+
+def test_a_call_that_was_answered_is_not_answered_again() -> None:
+    ids = CallIds()
+    calls = [ids.call("", "f"), ids.call("", "f"), ids.call("a", "g")]
+
+    assert ids.result("f_1", "f") == calls[0]
+    assert ids.result("", "") == calls[1]
+    assert ids.result("", "") == "a"
+    assert ids.result("a", "g") == "a", "known by its id, whether or not it waits"
+    assert ids.result("f_2", "f") == "f_2"
+
+
+@pytest.mark.parametrize("has_ids", [True, False], ids=["with ids", "without"])
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+def test_it_takes_as_long_as_the_conversation_and_not_its_square(has_ids: bool, order: int) -> None:
+    """The event loop waits for it (RELIABILITY L10): 40,000 steps through a list of 20,000 took a minute."""
+    ids, names = CallIds(), [f"f{number}" for number in range(20_000)]
+    began_at = time.perf_counter()
+    calls = [ids.call(f"a{name}" if has_ids else "", name) for name in names]
+    answered = [
+        ids.result(call if has_ids else "", name) for call, name in list(zip(calls, names, strict=True))[::order]
+    ]
+    took_s = time.perf_counter() - began_at
+
+    assert answered == calls[::order]
+    assert took_s < 1.0

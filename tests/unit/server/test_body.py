@@ -75,6 +75,32 @@ async def test_a_body_without_a_type_is_taken_from_programs_and_not_from_pages()
         await read_json_body(untyped(Origin="http://evil.example"), LIMITS)
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "is_taken"),
+    [
+        ("/api/generate", FORM, True),
+        ("/api/show", {"Content-Type": "text/plain; charset=utf-8"}, True),
+        ("/api/chat", {"Content-Type": "text/plain; charset=latin-1"}, False),
+        ("/api/chat", {**FORM, "Origin": "null"}, False),
+        ("/api/chat", {**FORM, "Sec-Fetch-Site": "cross-site"}, False),
+        ("/v1/chat/completions", FORM, False),
+        ("/v1beta/models/m:generateContent", FORM, False),
+    ],
+)
+async def test_ollama_s_programs_may_call_a_body_what_they_like_and_pages_may_not(
+    path: str, headers: dict[str, str], is_taken: bool
+) -> None:
+    request = make_mocked_request("POST", path, headers=headers, payload=incoming(b"{}").content)
+    if is_taken:
+        assert await read_json_body(request, LIMITS) == b"{}"
+        return
+    with pytest.raises(UnsupportedMedia):
+        await read_json_body(request, LIMITS)
+
+
 async def test_an_undeclared_body_is_counted() -> None:
     with pytest.raises(TooLarge):
         await read_json_body(incoming(b"x" * 600, b"x" * 600, is_whole=False), LIMITS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
-from iflow_cli_proxy.pool.client_key import Budget
+from iflow_cli_proxy.pool.client_key import Budget, ClientKey
 from iflow_cli_proxy.server.books import Books
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.state.ledger_file import open_reader
@@ -80,6 +80,28 @@ async def test_a_key_s_budget_goes_on_where_the_last_process_left_it(tmp_path: P
     assert keys.allowances.spent("alice", MONTHLY, clock.now()).tokens == 70
 
 
+async def test_a_key_does_not_inherit_what_its_namesake_used(tmp_path: Path) -> None:
+    clock = FakeClock()
+    first = books(tmp_path, clock=clock)
+    await first.open(KeyBook())
+    first.note(exchange(client="alice", usage=Usage(prompt=900)))
+    await first.aclose()
+    clock.advance(60.0)
+    keys = KeyBook(clock=clock)
+    keys.keys = (ClientKey(name="alice", digest=b"", budget=MONTHLY, created_at=clock.now()),)
+
+    second = books(tmp_path, clock=clock)
+    await second.open(keys)
+    assert keys.allowances.spent("alice", MONTHLY, clock.now()).tokens == 0
+    second.note(exchange(client="alice", usage=Usage(prompt=7)))
+    await second.aclose()
+    third = books(tmp_path, clock=clock)
+    await third.open(keys)
+    await third.aclose()
+
+    assert keys.allowances.spent("alice", MONTHLY, clock.now()).tokens == 7
+
+
 async def test_a_damaged_ledger_costs_no_start(tmp_path: Path) -> None:
     (tmp_path / "usage.sqlite3").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
     it = books(tmp_path)
@@ -96,3 +118,5 @@ async def test_what_a_request_cost_is_told_in_dollars(tmp_path: Path) -> None:
     it = books(tmp_path)
 
     assert it.cost_of(exchange(usage=Usage(prompt=500_000))) == 1.0
+    beside = exchange(usage=Usage(prompt=50_000))
+    assert it.cost_of(exchange(usage=Usage(prompt=500_000), beside=[beside])) == 1.1

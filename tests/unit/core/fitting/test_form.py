@@ -44,3 +44,12 @@ def test_several_answers_where_only_one_is_given_are_refused() -> None:
         fitted(request(USER, sampling=Sampling(n=2)), Profile(many_choices=False))
 
     assert caught.value.param == "n"
+
+
+def test_words_that_only_openai_knows_go_to_openai_only() -> None:
+    asked = request(USER, extras={"openai_chat": {"prompt_cache_key": "k", "logit_bias": {"1": 1}}})
+
+    fit = fitted(asked, Profile())
+    assert fit.request.extras["openai_chat"] == {"logit_bias": {"1": 1}}
+    assert [note.path for note in fit.notes] == ["prompt_cache_key"]
+    assert fitted(asked, Profile(openai_words=True)).request == asked

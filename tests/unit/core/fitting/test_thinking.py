@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from iflow_cli_proxy.core.fitting import fitted, given_back
+from iflow_cli_proxy.core.fitting import fitted
 from iflow_cli_proxy.core.profile import Profile
 from iflow_cli_proxy.core.request import (
     Reasoning,
@@ -12,7 +12,7 @@ from iflow_cli_proxy.core.request import (
     Thinking,
     ToolCall,
 )
-from tests.support.conversation import USER, call, request, said
+from tests.support.conversation import USER, call, request, said, text
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,24 @@ def test_an_effort_that_chat_completions_does_not_know_is_the_nearest_one() -> N
 @pytest.mark.parametrize(
     ("field", "written"),
     [
-        ("", {"reasoning_content": "hm", "signature": "s"}),
-        ("reasoning_content", {"reasoning_content": "hm", "signature": "s"}),
-        ("reasoning", {"reasoning": "hm", "signature": "s"}),
-        ("reasoning_details", {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "s"}]}),
+        ("", {}),
+        ("reasoning_content", {}),
+        ("reasoning", {"reasoning": "hm"}),
+        (
+            "reasoning_details",
+            {
+                "reasoning_details": [
+                    {"type": "reasoning.text", "text": "hm", "signature": "s"},
+                    {"type": "reasoning.encrypted", "data": "e"},
+                ]
+            },
+        ),
     ],
 )
 def test_thinking_is_given_back_where_the_upstream_wrote_it(field: str, written: dict[str, Any]) -> None:
-    fields = {"messages": [{"role": "assistant", "reasoning_content": "hm", "signature": "s"}, {"role": "user"}]}
+    thought = Reasoning(text="hm", seals={"signature": "s", "encrypted": "e"})
+    fit = fitted(request(USER, said(Role.ASSISTANT, thought, text("yes"))), Profile(reasoning_field=field))
 
-    back = given_back(fields, Profile(reasoning_field=field))
-
-    assert back["messages"] == [{"role": "assistant", **written}, {"role": "user"}]
+    turn = fit.request.messages[1]
+    assert turn.extras.get("openai_chat", {}) == written
+    assert (thought in turn.parts) is not bool(written)

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import GatewayError
-from iflow_cli_proxy.protocols.base import EncodeOptions, Inbound
+from iflow_cli_proxy.core.errors import GatewayError, InvalidRequest
+from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, Inbound
 from iflow_cli_proxy.protocols.gemini import CODEC
 from iflow_cli_proxy.protocols.gemini.voice import ArrayVoice
 
@@ -45,6 +45,20 @@ def test_a_request_goes_in_and_comes_out() -> None:
     assert CODEC.find_images(envelope) == ()
     assert CODEC.replace_images(envelope, {}).values["contents"] == BODY["contents"]
     assert CODEC.count_choices(jsonx.encode(BODY)) == 1
+
+
+def test_results_of_functions_that_nobody_called_are_refused_with_their_place() -> None:
+    result = {"functionResponse": {"name": "f", "response": {"output": "x"}}}
+
+    def asked(*contents: list[Any]) -> Envelope:
+        body = {"contents": [{"role": "user", "parts": parts} for parts in contents]}
+        return CODEC.read_envelope(Inbound(protocol=CODEC.name, body=jsonx.encode(body), path=PATH))
+
+    with pytest.raises(InvalidRequest, match="no function call") as caught:
+        CODEC.repair(asked([result], [result]))
+    assert caught.value.param == "contents[0].parts[0].functionResponse"
+    for good in (asked([result, {"text": "hi"}]), asked([{"functionCall": {"name": "f"}}], [result]), asked([])):
+        assert CODEC.repair(good) == (good, ())
 
 
 def test_failing_words_reach_every_reader() -> None:

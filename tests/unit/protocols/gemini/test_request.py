@@ -106,6 +106,26 @@ def test_cached_content_that_cannot_be_read_is_told() -> None:
     assert [note.path for note in request.notes] == ["cachedContent"]
 
 
+@pytest.mark.parametrize(
+    ("config", "paths"),
+    [
+        ({"responseLogprobs": True, "logprobs": 3}, ["responseLogprobs", "logprobs"]),
+        ({"responseLogprobs": False}, []),
+        (
+            {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a"]}},
+            ["responseMimeType"],
+        ),
+        ({"responseMimeType": "text/plain"}, []),
+        ({"responseMimeType": "application/json"}, []),
+    ],
+)
+def test_what_no_other_protocol_can_be_asked_for_is_told(config: dict[str, Any], paths: list[str]) -> None:
+    request = decode_request(envelope({"contents": CONTENTS, "generationConfig": config}))
+
+    assert [note.path for note in request.notes] == [f"generationConfig.{path}" for path in paths]
+    assert encode_request(request)["generationConfig"] == config
+
+
 def test_the_number_of_answers_is_found_in_a_body_of_ours() -> None:
     assert count_choices(b'{"generationConfig":{"candidateCount":2}}') == 2
     assert count_choices(b'{"generationConfig":{}}') == count_choices(b"{}") == 1

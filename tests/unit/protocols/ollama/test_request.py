@@ -33,6 +33,9 @@ def test_a_stream_is_what_is_not_declined(stream: dict[str, Json], is_stream: bo
         ({"model": "m", "prompt": 3}, "generate", "prompt"),
         ({"model": "m", "base_url": "x"}, "generate", "base_url"),
         ([], "chat", None),
+        ({"model": "m", "messages": [{"role": "user", "images": ["https://x/a.png"]}]}, "chat", "messages[0]"),
+        ({"model": "m", "images": [PNG, "HTTP://x/a.png"]}, "generate", None),
+        ({"model": "m", "options": {"seed": "1"}}, "chat", "options.seed"),
     ],
 )
 def test_what_is_wrong_is_named(body: Json, form: str, param: str | None) -> None:
@@ -49,6 +52,7 @@ def test_what_is_wrong_is_named(body: Json, form: str, param: str | None) -> Non
         {"format": "json", "think": True, "keep_alive": "5m"},
         {"options": {"num_predict": 5, "num_ctx": 4096}},
         {"options": {"num_predict": -1, "stop": "x"}},
+        {"options": {"num_predict": 128.0, "top_k": 40.0, "seed": 1.5}},
         {"options": {}},
         {"think": "minimal", "format": ""},
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}, {"type": "web_search"}]},

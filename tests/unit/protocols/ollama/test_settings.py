@@ -16,6 +16,12 @@ def test_options_come_back() -> None:
     assert settings.decode_sampling({"stop": "x"}).stop == ("x",)
 
 
+def test_whole_numbers_may_have_a_point() -> None:
+    assert settings.decode_sampling({"num_predict": 128.0, "top_k": 40.0, "seed": 1.9}) == Sampling(
+        max_tokens=128, top_k=40, seed=1
+    )
+
+
 @pytest.mark.parametrize("limit", [-1, -2, 0, None])
 def test_no_limit_is_no_limit(limit: int | None) -> None:
     assert settings.decode_sampling({"num_predict": limit}) == Sampling()

@@ -4,9 +4,14 @@ from iflow_cli_proxy.core.events import ChoiceEnded, StopReason
 from iflow_cli_proxy.protocols.ollama.stop import decode_stop, encode_stop
 
 
-@pytest.mark.parametrize("reason", list(StopReason))
+@pytest.mark.parametrize("reason", list(set(StopReason) - {StopReason.OTHER}))
 def test_clients_hear_one_of_two_words(reason: StopReason) -> None:
-    assert encode_stop(reason) == ("length" if reason is StopReason.MAX_TOKENS else "stop")
+    assert encode_stop(reason, "its own") == ("length" if reason is StopReason.MAX_TOKENS else "stop")
+
+
+def test_an_end_that_nobody_understands_is_not_called_a_good_one() -> None:
+    assert encode_stop(StopReason.OTHER, "network_error") == "network_error"
+    assert encode_stop(StopReason.OTHER, "") == "other"
 
 
 def test_words_are_understood() -> None:

@@ -6,6 +6,7 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.request import ChatRequest, Message, Role, Sampling, Text
 from iflow_cli_proxy.protocols.base import Envelope
+from iflow_cli_proxy.protocols.openai_chat import CODEC as CHAT
 from iflow_cli_proxy.protocols.openai_completions import CODEC
 from iflow_cli_proxy.protocols.openai_completions.request import (
     count_choices,
@@ -94,3 +95,13 @@ def test_a_conversation_is_its_texts() -> None:
 @pytest.mark.parametrize(("body", "count"), [(b"{}", 1), (b'{"n":3}', 3), (b'{"n":null}', 1)])
 def test_the_number_of_answers_is_that_of_the_body(body: bytes, count: int) -> None:
     assert count_choices(body) == count
+
+
+def test_what_chats_have_the_same_word_for_reaches_them() -> None:
+    asked = {"model": "m", "prompt": "p", "logit_bias": {"50256": -100}, "top_k": 4, "min_p": 0.1}
+    envelope = CODEC.read_envelope(inbound(CODEC, jsonx.encode(asked)))
+    sent = CHAT.encode_request(CODEC.decode_request(envelope))
+
+    assert {name: sent[name] for name in sent if name != "messages"} == {
+        "logit_bias": {"50256": -100}, "top_k": 4, "min_p": 0.1,
+    }  # fmt: skip

@@ -7,7 +7,7 @@ from iflow_cli_proxy.protocols.openai_responses.ending import Ending, decode_end
 @pytest.mark.parametrize(
     ("reason", "word", "expected"),
     [
-        (None, "", Ending("completed")),
+        (None, "", Ending("incomplete", {"reason": "unknown"})),
         (StopReason.END_TURN, "", Ending("completed")),
         (StopReason.STOP_SEQUENCE, "", Ending("completed")),
         (StopReason.TOOL_USE, "", Ending("completed")),

@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from iflow_cli_proxy.protocols.openai_responses.history import (
     unknown_previous,
     unknown_response,
 )
+from iflow_cli_proxy.protocols.openai_responses.wire import MOST_ITEMS
 from tests.support.goldens import inbound
 
 SAID = {"id": "msg_1_0", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hm."}]}
@@ -115,3 +117,33 @@ def test_a_page_that_cannot_be_is_refused(asked: dict[str, str], param: str) -> 
         input_items(kept(asking()), **asked)
 
     assert caught.value.param == param
+
+
+def test_what_a_client_sends_again_of_the_turns_before_is_not_doubled() -> None:
+    past = kept(asking(input=[HI | {"id": "msg_0"}]))
+    again = asking(input=[SAID | {"status": None}, HI], previous_response_id="resp_1")
+    other = asking(input=[HI | {"id": "msg_0", "content": "Something else"}], previous_response_id="resp_1")
+
+    assert continued(again, past).values["input"] == [*past.conversation, HI]
+    assert len(continued(other, past).values["input"]) == 3
+
+
+def test_a_conversation_by_id_has_no_more_items_than_one_that_is_sent_whole() -> None:
+    past = Stored(input=tuple(HI for _ in range(MOST_ITEMS - 2)), response=RESPONSE)
+    last = asking(previous_response_id="resp_1")
+
+    assert len(continued(last, past).values["input"]) == MOST_ITEMS
+    with pytest.raises(InvalidRequest) as caught:
+        continued(asking(input=[HI, HI], previous_response_id="resp_1"), past)
+    assert caught.value.param == "previous_response_id"
+
+
+def test_l10_ten_thousand_references_are_looked_up_at_once() -> None:
+    count = MOST_ITEMS // 2
+    past = Stored(input=tuple(HI | {"id": f"in_{number}"} for number in range(count)), response=RESPONSE)
+    references = [{"type": "item_reference", "id": f"in_{count - 1}"}] * (count - 2)
+    asked = asking(input=[*references, HI], previous_response_id="resp_1")
+
+    began_at = time.process_time()
+    assert len(continued(asked, past).values["input"]) == count + 2
+    assert time.process_time() - began_at < 0.5

@@ -31,7 +31,8 @@ def encoded(**part: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "ours", "expected"),
     [
-        ("resp_abc", "chatcmpl-1", "resp_abc"),
+        ("resp_abc", "chatcmpl-1", "resp_1"),
+        ("resp_abc", "", "resp_abc"),
         ("chatcmpl-abc", "chatcmpl-1f", "resp_1f"),
         ("chatcmpl-a-b", "", "resp_ab"),
         ("", "req_9", "resp_9"),

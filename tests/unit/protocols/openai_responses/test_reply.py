@@ -63,7 +63,7 @@ def test_what_is_no_answer_raises(given: bytes, kind: type[GatewayError]) -> Non
 
 
 def test_the_first_answer_is_the_only_one() -> None:
-    texts = [Choice(parts=(ReplyPart(kind=PartKind.TEXT, text=text),)) for text in "ab"]
+    texts = [Choice(parts=(ReplyPart(kind=PartKind.TEXT, text=text),), reason=StopReason.END_TURN) for text in "ab"]
     response = encode_response(Reply(choices=tuple(texts)), EncodeOptions(id="chatcmpl-1", created=5, model="m"))
 
     assert [item["content"][0]["text"] for item in response["output"]] == ["a"]
@@ -80,3 +80,22 @@ def test_extras_of_its_own_protocol_return() -> None:
 
     assert response["service_tier"] == "flex"
     assert "system_fingerprint" not in response
+
+
+def test_of_an_answer_that_was_cut_the_last_item_is_not_complete() -> None:
+    parts = (
+        ReplyPart(kind=PartKind.TEXT, text="a"),
+        ReplyPart(kind=PartKind.TOOL_CALL, id="c", name="f", text='{"a":'),
+    )
+    response = encode_response(Reply(choices=(Choice(parts=parts, reason=StopReason.MAX_TOKENS),)), EncodeOptions())
+
+    assert response["status"] == "incomplete"
+    assert [item["status"] for item in response["output"]] == ["completed", "incomplete"]
+
+
+def test_an_answer_that_does_not_say_why_it_ended_is_not_called_complete() -> None:
+    response = encode_response(
+        Reply(choices=(Choice(parts=(ReplyPart(kind=PartKind.TEXT, text="a"),)),)), EncodeOptions()
+    )
+
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "unknown"})

@@ -6,6 +6,7 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.request import ChatRequest, Message, Role, Sampling, Text, Thinking, ToolSpec
 from iflow_cli_proxy.protocols.base import Envelope
+from iflow_cli_proxy.protocols.openai_chat import CODEC as CHAT
 from iflow_cli_proxy.protocols.openai_responses import CODEC
 from iflow_cli_proxy.protocols.openai_responses.request import decode_request, encode_request, read_envelope
 from tests.support.goldens import inbound
@@ -123,11 +124,8 @@ def test_the_form_of_the_text(form: dict[str, Any], expected: Any) -> None:
     [
         ({"tools": [{"type": "web_search"}]}, "tools[0]"),
         ({"tools": [TOOL], "tool_choice": {"type": "file_search"}}, "tool_choice"),
-        ({"truncation": "auto"}, "truncation"),
-        ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"max_tool_calls": 3}, "max_tool_calls"),
         ({"top_logprobs": 5}, "top_logprobs"),
-        ({"service_tier": "flex"}, "service_tier"),
     ],
 )
 def test_what_no_upstream_word_says_is_noted(fields: dict[str, Any], path: str) -> None:
@@ -198,3 +196,27 @@ def test_a_request_of_another_protocol_asks_the_upstream_to_keep_nothing() -> No
         "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}},
         "store": False,
     }
+
+
+def test_what_chats_have_the_same_word_for_reaches_them() -> None:
+    said = {
+        "service_tier": "flex", "text": {"verbosity": "low"}, "prompt_cache_key": "k", "safety_identifier": "s",
+        "top_logprobs": 2,
+    }  # fmt: skip
+    sent = CHAT.encode_request(decoded(**said))
+
+    assert {name: sent[name] for name in sent if name not in ("messages", "user")} == {
+        "service_tier": "flex", "verbosity": "low", "prompt_cache_key": "k", "safety_identifier": "s",
+        "logprobs": True, "top_logprobs": 2,
+    }  # fmt: skip
+    assert CHAT.encode_request(decoded(include=["message.output_text.logprobs"]))["logprobs"] is True
+    assert CHAT.encode_request(decoded(service_tier="auto", text={"format": {"type": "text"}})).keys() == {"messages"}
+
+
+def test_a_client_may_ask_for_its_oldest_turns_to_be_dropped() -> None:
+    def read(**fields: Any) -> bool:
+        return CODEC.read_envelope(inbound(CODEC, jsonx.encode({"model": "m", "input": "x"} | fields))).may_be_shortened
+
+    assert read(truncation="auto")
+    assert not read(truncation="disabled")
+    assert not read()

@@ -48,7 +48,7 @@ def test_options_stand_in_for_what_the_upstream_did_not_say() -> None:
     options = EncodeOptions(id="chatcmpl-9", created=5, model="asked")
 
     assert head_of("", 0, "", options) == Head("resp_9", 5, "asked")
-    assert head_of("resp_1", 6, "real", options) == Head("resp_1", 6, "real")
+    assert head_of("resp_1", 6, "real", options) == Head("resp_9", 6, "real")
 
 
 def test_extras_are_neither_ours_nor_the_requests() -> None:

@@ -224,3 +224,23 @@ def test_the_finished_response_is_at_hand() -> None:
 
     (last,) = read(b"".join(encoder.feed(Ended())))
     assert encoder.response == last["response"]
+
+
+def test_a_call_that_was_cut_by_a_limit_is_not_complete() -> None:
+    cut = [*TEXT, *call("f", '{"a":', part=1), Extra(protocol="x", fields={}, choice=0)]
+    events = told(*cut, ChoiceEnded(reason=StopReason.MAX_TOKENS), Ended())
+
+    done = [event["item"]["status"] for event in events if event["type"] == "response.output_item.done"]
+    assert done == ["completed", "incomplete"]
+    assert [item["status"] for item in events[-1]["response"]["output"]] == ["completed", "incomplete"]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+
+
+def test_an_item_that_had_ended_is_told_so_before_the_stream_breaks_off() -> None:
+    encoder = StreamEncoder(OPTIONS)
+    sent = b"".join(run(encoder, TEXT[:-1])) + b"".join(encoder.feed(TEXT[-1]))
+    events = read(sent + encoder.break_off(Overloaded("Full.")))
+
+    assert kinds(events)[-2:] == ["output_item.done", "failed"]
+    assert [item["content"][0]["text"] for item in events[-1]["response"]["output"]] == ["Hi 100%"]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))

@@ -235,3 +235,21 @@ def test_results_of_another_protocol_are_a_string_or_a_list() -> None:
         "",
         [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://e.org/a"}],
     ]
+
+
+def test_arguments_that_nothing_can_be_made_of_are_told_as_text() -> None:
+    def told(arguments: str) -> str:
+        items = [{"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}]
+        (part,) = decode_items(items, ToolNames({})).messages[0].parts
+        assert isinstance(part, ToolCall)
+        return part.arguments
+
+    assert told("{'cmd': 'ls'}") == "{\"input\":\"{'cmd': 'ls'}\"}"
+    assert told('{"cmd": "ls') == '{"cmd": "ls'  # what was only cut off is mended by whoever knows the upstream
+    assert told('{"cmd": "ls"}') == '{"cmd": "ls"}'
+
+
+def test_such_a_call_is_written_as_it_came() -> None:
+    items = [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{'cmd'"}]
+
+    assert encode_messages(decode_items(items, ToolNames({})).messages) == items

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from iflow_cli_proxy import __version__
+from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.core.errors import StateError
 from tests.support.gateway import chat_body, post_chat
 from tests.support.people import household
@@ -16,6 +17,14 @@ async def test_health_says_the_version_and_nothing_of_accounts() -> None:
     async with shell(shell_state(accounts=0)) as client, client.get("/health") as answer:
         assert answer.status == 200
         assert await answer.json() == {"status": "ok", "version": __version__}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_who_looks_at_the_root_first_is_greeted_without_a_key(method: str) -> None:
+    auth = AuthSettings(required="always")
+    async with shell(shell_state(auth=auth)) as client, client.request(method, "/") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/plain")
+        assert await answer.text() == ("iflow2api: running" if method == "GET" else "")
 
 
 async def test_ready_counts_the_accounts() -> None:

@@ -164,6 +164,24 @@ async def test_every_protocol_has_its_own_shape_of_the_list() -> None:
             assert "version" in await answer.json()
 
 
+async def test_what_ollama_calls_the_latest_is_the_model_itself() -> None:
+    async with shell(state_with_models()) as client:
+        for name in ("glm-5:latest", "fast:latest"):
+            async with client.post("/api/show", json={"model": name}) as answer:
+                assert answer.status == 200
+                assert (await answer.json())["model_info"]["general.architecture"]
+        assert (await client.post("/api/show", json={"model": "nobody:latest"})).status == 404
+
+
+@pytest.mark.parametrize("path", ["/v1beta/models/seer:embedContent", "/v1/models/seer:batchEmbedContents"])
+async def test_what_google_s_models_can_and_ours_cannot_is_not_found_in_google_s_words(path: str) -> None:
+    async with shell(state_with_models()) as client, client.post(path, json={}) as answer:
+        body: Any = await answer.json()
+
+    assert (answer.status, body["error"]["status"]) == (404, "NOT_FOUND")
+    assert path.rpartition(":")[2] in body["error"]["message"]
+
+
 async def test_one_model_in_every_shape() -> None:
     async with shell(state_with_models()) as client:
         async with client.get("/anthropic/v1/models/seer") as answer:

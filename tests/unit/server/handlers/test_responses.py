@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
+from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.client_key import ClientKey, digest_of
 from tests.support.fake_transport import FakeReply
-from tests.support.shell import EVENTS, LAST, WORD, Client, shell, shell_state
+from tests.support.shell import EVENTS, LAST, REPLY, WORD, Client, shell, shell_state
 
 ASKED: dict[str, Any] = {"model": "m", "input": "My name is Ada."}
 
@@ -94,3 +98,79 @@ async def test_nobody_goes_on_from_another_key_s_answer() -> None:
             assert looked.status == 404
 
     assert stolen["error"]["code"] == "previous_response_not_found"
+
+
+async def test_answers_are_kept_for_a_key_and_not_for_its_name() -> None:
+    alice, bob = Secret("sk-alice-0123456789"), Secret("sk-bob-0123456789")
+    state = shell_state(auth=AuthSettings(required="always", client_keys=(alice, bob)))
+    async with shell(state) as client:
+        made = await respond(client, headers={"x-api-key": alice.reveal()})
+        auth = AuthSettings(required="always", client_keys=(bob,))  # whose place in the list is now that of alice
+        state.settings.replace(replace(state.settings.current, auth=auth))
+        async with client.get(f"/v1/responses/{made['id']}", headers={"x-api-key": bob.reveal()}) as looked:
+            assert looked.status == 404
+
+
+async def test_two_requests_of_one_name_are_two_answers() -> None:
+    state = shell_state()
+    made = iter(range(100))
+    state.entropy = lambda size: next(made).to_bytes(size)
+    async with shell(state) as client:
+        named = {"x-request-id": "trace-7"}
+        first = await respond(client, headers=named)
+        second = await respond(client, headers=named, input="What is 1 + 1?")
+        await respond(client, input="Go on.", previous_response_id=first["id"])
+
+    assert first["id"] != second["id"]
+    transport = state.gateway.current.upstreams["up"].transport
+    sent = jsonx.decode(transport.requests[-1].body)["messages"]  # type: ignore[attr-defined]
+    assert sent[0]["content"] == "My name is Ada."
+
+
+async def test_a_client_may_go_on_as_soon_as_it_has_read_the_last_event() -> None:
+    lingering = asyncio.Event()
+    state = shell_state(FakeReply(WORD % b"hello", LAST, lingering, headers=EVENTS))
+    async with shell(state) as client, client.post("/v1/responses", json={**ASKED, "stream": True}) as answer:
+        await answer.content.readuntil(b"event: response.completed\n")
+        made = jsonx.decode((await answer.content.readuntil(b"\n\n")).removeprefix(b"data: "))["response"]
+
+        assert state.responses.get("", made["id"]) is not None
+        lingering.set()
+
+
+async def test_an_answer_that_is_kept_is_not_streamed_again() -> None:
+    async with shell(shell_state()) as client:
+        made = await respond(client)
+        async with client.get(f"/v1/responses/{made['id']}?stream=true") as refused:
+            assert refused.status == 400
+            assert (await refused.json())["error"]["param"] == "stream"
+        async with client.get(f"/v1/responses/{made['id']}?stream=false") as found:
+            assert found.status == 200
+
+
+async def test_a_call_that_nobody_can_read_does_not_end_its_conversation() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{'cmd': 'ls'}"}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    calling = jsonx.encode({"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
+    state = shell_state(FakeReply(calling), REPLY)
+    async with shell(state) as client:
+        first = await respond(client)
+        output = {"type": "function_call_output", "call_id": "c1", "output": "error: no JSON"}
+        second = await respond(client, input=[output], previous_response_id=first["id"])
+
+    assert second["status"] == "completed"
+
+
+async def test_a_short_question_in_a_long_conversation_does_not_spoil_the_estimate() -> None:
+    counting = jsonx.encode(
+        {**jsonx.decode(REPLY._written[0]), "usage": {"prompt_tokens": 2_500, "completion_tokens": 1}}
+    )
+    state = shell_state(FakeReply(counting), FakeReply(counting))
+    async with shell(state) as client:
+        first = await respond(client, input="word " * 2_000)
+        await respond(client, input="go on", instructions="be nice " * 300, previous_response_id=first["id"])
+        asked = {"model": "m", "messages": [{"role": "user", "content": "x" * 4_000}]}
+        async with client.post("/v1/messages/count_tokens", json=asked) as answer:
+            counted = await answer.json()
+
+    assert 800 < counted["input_tokens"] < 1_100

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from iflow_cli_proxy.config.schema import AuthSettings
-from iflow_cli_proxy.gateway.record import Exchange
-from iflow_cli_proxy.server.middleware.access_log import CLIENT_GONE
+from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.gateway.record import CLIENT_GONE, Exchange
 from iflow_cli_proxy.telemetry.formats import FIELDS
 from tests.support.fake_transport import FakeReply
 from tests.support.patience import until
-from tests.support.shell import REPLY, ask, shell, shell_state
+from tests.support.shell import QUESTION, REPLY, ask, shell, shell_state
 
 LOGGER = "iflow2api.access"
 
@@ -89,7 +89,7 @@ async def test_a_client_that_left_has_a_status_of_its_own(caplog: pytest.LogCapt
         asking.cancel()
         await until(lambda: bool(seen))
 
-    assert seen[0].status == CLIENT_GONE
+    assert (seen[0].status, seen[0].error_kind) == (CLIENT_GONE, "client_gone")
     assert lines(caplog)[0][0].endswith(" 499")
 
 
@@ -107,6 +107,73 @@ async def test_observers_are_told_of_questions_only_and_may_fail(caplog: pytest.
 
     assert [exchange.asked for exchange in seen] == ["m"]
     assert "an observer of exchanges failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "protocol"),
+    [
+        ("/v1/chat/completions", b"{", {}, 400, "openai_chat"),
+        ("/v1/responses", b"{}", {"Content-Type": "text/plain"}, 415, "openai_responses"),
+        ("/v1/messages", b"x" * 600, {}, 413, "anthropic"),
+        ("/v1beta/models/m:generateContent", b"{}", {"Host": "evil.example"}, 403, "gemini"),
+        ("/api/chat", b"[]", {}, 400, "ollama"),
+    ],
+)
+async def test_a_question_that_was_refused_is_a_question(
+    path: str, body: bytes, headers: dict[str, str], status: int, protocol: str
+) -> None:
+    seen: list[Exchange] = []
+    state = shell_state(max_body_bytes=500)
+    state.observers.append(seen.append)
+    async with shell(state) as client:
+        sent = {"Content-Type": "application/json", **headers}
+        assert (await client.post(path, data=body, headers=sent)).status == status
+
+    assert [(one.protocol, one.status, bool(one.error_kind)) for one in seen] == [(protocol, status, True)]
+
+
+async def test_a_gateway_that_takes_no_more_keeps_a_record_of_whom_it_sent_away() -> None:
+    seen: list[Exchange] = []
+    state = shell_state()
+    state.is_draining = True
+    state.observers.append(seen.append)
+    async with shell(state) as client:
+        assert (await ask(client))[0] == 503
+
+    assert [one.error_kind for one in seen] == ["draining"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models"),
+        ("GET", "/v1/chat/completions"),
+        ("POST", "/v1/messages/count_tokens"),
+        ("POST", "/v1beta/models/m:countTokens"),
+        ("POST", "/api/show"),
+        ("POST", "/nothing"),
+    ],
+)
+async def test_what_asks_no_model_is_no_question(method: str, path: str) -> None:
+    seen: list[Exchange] = []
+    state = shell_state()
+    state.observers.append(seen.append)
+    async with shell(state) as client:
+        await client.request(method, path, json=QUESTION)
+
+    assert not seen
+
+
+@pytest.mark.parametrize(("key", "is_told"), [("sk-wrong", False), ("sk-right-0123456789", True)])
+async def test_strangers_leave_no_record_where_a_key_is_needed(key: str, is_told: bool) -> None:
+    seen: list[Exchange] = []
+    state = shell_state(auth=AuthSettings(required="always", client_keys=(Secret("sk-right-0123456789"),)))
+    state.observers.append(seen.append)
+    async with shell(state) as client:
+        headers = {"Authorization": f"Bearer {key}"}
+        await client.post("/v1/chat/completions", data=b"{", headers=headers)
+
+    assert [one.client for one in seen] == (["key 1"] if is_told else [])
 
 
 ID = "0b9f3c1e-8f2d-4b7a-9c3d-1e2f3a4b5c6d"
