@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 _USUAL: Final = 0.25
@@ -26,8 +27,6 @@ IMAGE_TOKENS: Final = 1_100
 SHORTEST_PICTURE: Final = 1_024
 """Characters; fewer of base64 are counted as text, which they may well be."""
 
-_MARKS: Final = (b"base64", b"inlineData", b"inline_data", b'"images"', b"input_audio")
-"""One of these is in every body that has a picture, a document or a sound in it."""
 _PICTURE: Final = re.compile(rb'"(?:data:[^",]{0,200}+,)?+(?:[A-Za-z0-9+/\\_-]{%d,}+)={0,2}"' % SHORTEST_PICTURE)
 """A JSON string that is base64 from end to end, with or without the head of a data URL. Slashes may be escaped."""
 
@@ -40,9 +39,10 @@ class PromptSize(NamedTuple):
     """Or documents, or sounds."""
 
 
-def size_of(body: bytes) -> PromptSize:
-    """Of a body as JSON. One without pictures is only asked whether it may have any."""
-    if not any(mark in body for mark in _MARKS):
+def size_of(body: bytes, marks: Iterable[bytes]) -> PromptSize:
+    """Of a body as JSON. `marks` are what stands beside every picture; one without them is looked at no further, which
+    takes 0.3 ms for each mark and megabyte."""
+    if not any(mark in body for mark in marks):
         return PromptSize(len(body))
     spans = [len(found.group()) for found in _PICTURE.finditer(body)]
     return PromptSize(len(body) - sum(spans), len(spans))

@@ -152,8 +152,9 @@ class Gateway:
             GatewayError: the model is not known, or not for this key.
         """
         self._allowed_routes(envelope.model, exchange.caller.key)
-        size = size_of(body)
-        images = [placed.image for placed in self.codecs[exchange.protocol].find_images(envelope)]
+        codec = self.codecs[exchange.protocol]
+        size = size_of(body, codec.picture_marks)
+        images = [placed.image for placed in codec.find_images(envelope)]
         small = [len(image.data) for image in images if len(image.data) < SHORTEST_PICTURE]  # or given by URL
         return self._scale.tokens(envelope.model, size.text_bytes - sum(small), size.pictures + len(small))
 
@@ -168,9 +169,9 @@ class Gateway:
         self, codec: Codec, inbound: Inbound, exchange: Exchange, recall: Recall | None
     ) -> tuple[Envelope, PromptSize]:
         """The checked request, with what the settings mend in it, and how large it is with what was recalled."""
-        envelope, size = codec.read_envelope(inbound), size_of(inbound.body)
+        envelope, size = codec.read_envelope(inbound), size_of(inbound.body, codec.picture_marks)
         if recall is not None and (whole := recall(envelope)) is not envelope:
-            envelope, size = whole, size_of(jsonx.encode(whole.fields))
+            envelope, size = whole, size_of(jsonx.encode(whole.fields), codec.picture_marks)
         if len(inbound.body) > LARGEST_BYTES:
             check_sizes(codec.find_images(envelope))
         if self.rules.answer.repairs_messages:

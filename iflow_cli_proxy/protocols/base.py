@@ -183,6 +183,11 @@ class Codec(Voice, Protocol):
         ...
 
     @property
+    def picture_marks(self) -> tuple[bytes, ...]:
+        """One of these stands in every body that holds a picture or a document."""
+        ...
+
+    @property
     def routes(self) -> tuple[RouteSpec, ...]: ...
 
     @property

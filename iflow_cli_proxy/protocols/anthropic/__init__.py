@@ -32,6 +32,7 @@ class Anthropic:
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final = (b"base64",)
     routes: Final = (
         RouteSpec(method="POST", path="/v1/messages"),
         RouteSpec(method="POST", path="/anthropic/v1/messages"),

@@ -33,6 +33,7 @@ class OpenAiChat:
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final = (b"base64",)
     routes: Final = (
         RouteSpec(method="POST", path="/v1/chat/completions"),
         RouteSpec(method="POST", path="/chat/completions"),

@@ -33,6 +33,7 @@ class OpenAiCompletions:
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final[tuple[bytes, ...]] = ()
     routes: Final = (
         RouteSpec(method="POST", path="/v1/completions"),
         RouteSpec(method="POST", path="/completions"),

@@ -78,6 +78,7 @@ class OpenAiEmbeddings:
 
     name: Final = "openai_embeddings"
     is_passed_on: Final = True
+    picture_marks: Final[tuple[bytes, ...]] = ()
     routes: Final = (
         RouteSpec(method="POST", path="/v1/embeddings"),
         RouteSpec(method="POST", path="/embeddings"),

@@ -36,6 +36,7 @@ class OpenAiResponses:
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final = (b"base64",)
     routes: Final = (
         RouteSpec(method="POST", path="/v1/responses"),
         RouteSpec(method="POST", path="/responses"),
