@@ -22,7 +22,8 @@ _PICTURE: Final = b"image"
 
 
 def reworded(envelope: Envelope, codec: Codec, request: ChatRequest) -> Envelope:
-    """`envelope` with what `request` says differently."""
+    """`envelope` with what `request` says differently, in the main form of its protocol: others could not say it (a
+    bare generation has one prompt, not a conversation). Who speaks to the client was settled before."""
     before = codec.encode_request(codec.decode_request(envelope))
     changed = {
         name: _as_written(value, before.get(name), envelope.values.get(name))
@@ -30,7 +31,7 @@ def reworded(envelope: Envelope, codec: Codec, request: ChatRequest) -> Envelope
         if before.get(name) != value
     }
     return msgspec.structs.replace(
-        envelope, values={**envelope.values, **changed}, fields={**envelope.fields, **changed}
+        envelope, values={**envelope.values, **changed}, fields={**envelope.fields, **changed}, flavor=""
     )
 
 

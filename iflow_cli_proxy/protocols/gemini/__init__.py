@@ -23,6 +23,7 @@ from iflow_cli_proxy.protocols.base import (
     Voice,
 )
 from iflow_cli_proxy.protocols.gemini import errors, images, model_list, reply, request, stream, tap
+from iflow_cli_proxy.protocols.gemini.contents import refuse_lone_results
 from iflow_cli_proxy.protocols.gemini.frames import BareFramer
 from iflow_cli_proxy.protocols.gemini.framing import EventFraming
 from iflow_cli_proxy.protocols.gemini.voice import ArrayVoice
@@ -37,6 +38,7 @@ class Gemini:
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final = (b"inlineData", b"inline_data")
     routes: Final = (
         RouteSpec(method="POST", path=f"/v1beta/models/{_METHODS}"),
         RouteSpec(method="POST", path=f"/v1/models/{_METHODS}"),
@@ -59,6 +61,7 @@ class Gemini:
         return BareFramer()
 
     def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
+        refuse_lone_results(envelope.values["contents"])
         return envelope, ()
 
     def decode_request(self, envelope: Envelope) -> ChatRequest:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import InvalidRequest
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import (
@@ -62,6 +63,23 @@ def decode_contents(contents: Sequence[Mapping[str, Json]], notes: list[Note]) -
     for number, content in enumerate(contents):
         messages += _decode_content(content, ids, f"contents[{number}]", notes)
     return tuple(messages)
+
+
+def refuse_lone_results(contents: Sequence[Mapping[str, Json]]) -> None:
+    """Raises InvalidRequest where there are results of functions and nothing else: no call that they answer, and no
+    question without them."""
+    parts = [
+        (f"contents[{number}].parts[{at}].functionResponse", part)
+        for number, content in enumerate(contents)
+        for at, part in enumerate(content.get("parts") or ())
+    ]
+    if parts and all(part.get("functionResponse") is not None for _, part in parts):
+        path = parts[0][0]
+        raise InvalidRequest(
+            f"`{path}`: This answers no function call.",
+            hint="send the turn with its functionCall before it",
+            param=path,
+        )
 
 
 def _decode_content(content: Mapping[str, Json], ids: CallIds, path: str, notes: list[Note]) -> list[Message]:

@@ -77,7 +77,7 @@ def count_choices(body: bytes) -> int:
 def decode_request(envelope: Envelope) -> ChatRequest:
     values = envelope.values
     config = values.get(_CONFIG) or {}
-    notes: list[Note] = []
+    notes: list[Note] = [*settings.unsayable(config)]
     tools = settings.decode_tools(values, notes)
     if values.get("cachedContent"):
         notes.append(Note("cachedContent", "content that was cached elsewhere cannot be read here, so it was left out"))

@@ -13,6 +13,8 @@ from iflow_cli_proxy.protocols.gemini.schema import json_schema
 _DYNAMIC: Final = -1
 """A thinking budget that the model may choose."""
 _JSON: Final = "application/json"
+_PLAIN: Final = (None, "", "text/plain", _JSON)
+"""Types of answers that are understood: `text/x.enum`, one bare word of a list, is none of them."""
 _FUNCTIONS: Final = "functionDeclarations"
 _LEVELS: Final = {
     "minimal": "minimal",
@@ -57,6 +59,16 @@ def shows_thoughts(asked: Mapping[str, Json]) -> bool:
     """Whether the client wants to read them; a body that nobody knows is taken for one that does."""
     config = asked.get("generationConfig") or {}
     return not asked or bool((config.get("thinkingConfig") or {}).get("includeThoughts"))
+
+
+def unsayable(config: Mapping[str, Json]) -> Iterator[Note]:
+    """What was asked of the answer's form and no other protocol has a word for."""
+    for name in ("responseLogprobs", "logprobs"):
+        if config.get(name):
+            yield Note(f"generationConfig.{name}", "probabilities of tokens cannot be told, so they were left out")
+    if config.get("responseMimeType") not in _PLAIN:
+        what = "an answer of this type cannot be demanded of this upstream, so its form is the model's choice"
+        yield Note("generationConfig.responseMimeType", what)
 
 
 def decode_response_format(config: Mapping[str, Json]) -> dict[str, Json] | None:

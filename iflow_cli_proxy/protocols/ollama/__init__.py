@@ -11,7 +11,16 @@ from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.request import ChatRequest, Image, Text
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.protocols.base import Envelope, ErrorReply, Inbound, Judge, PlacedImage, RouteSpec, Voice
+from iflow_cli_proxy.protocols.base import (
+    EncodeOptions,
+    Envelope,
+    ErrorReply,
+    Inbound,
+    Judge,
+    PlacedImage,
+    RouteSpec,
+    Voice,
+)
 from iflow_cli_proxy.protocols.listing import ModelRow
 from iflow_cli_proxy.protocols.ollama import errors, images, loading, model_list, reply, request, stream, tap
 from iflow_cli_proxy.protocols.ollama.lines import LineFramer
@@ -24,6 +33,7 @@ class Ollama(OllamaVoice):
 
     name: Final = PROTOCOL
     is_passed_on: Final = False
+    picture_marks: Final = (b'"images"',)
     routes: Final = (RouteSpec(method="POST", path="/api/{form:chat|generate}"),)
     end_marker: Final = b""
 
@@ -38,6 +48,9 @@ class Ollama(OllamaVoice):
 
     def voice(self, envelope: Envelope) -> Voice:
         return OllamaVoice(envelope.flavor, envelope.model)
+
+    def stream_encoder(self, options: EncodeOptions) -> stream.StreamEncoder:
+        return stream.StreamEncoder(options, request.CHAT)
 
     def framer(self) -> LineFramer:
         return LineFramer()

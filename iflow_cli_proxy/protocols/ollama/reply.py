@@ -109,7 +109,7 @@ def encode_reply(reply: Reply, options: EncodeOptions, flavor: str) -> bytes:
     body |= _encode_matter(choice.parts, flavor, reply.id or options.id, shows_thinking(options.asked))
     body |= {"done": True}
     if choice.reason is not None:
-        body["done_reason"] = encode_stop(choice.reason)
+        body["done_reason"] = encode_stop(choice.reason, choice.word)
     body |= encode_durations(options, None)
     if reply.usage is not None:
         body |= encode_usage(reply.usage)

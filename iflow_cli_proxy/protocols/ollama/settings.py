@@ -14,17 +14,21 @@ _FUNCTION: Final = "function"
 
 
 def decode_sampling(options: Mapping[str, Json]) -> Sampling:
-    limit, stop = options.get("num_predict"), options.get("stop")
+    limit, stop = _whole(options.get("num_predict")), options.get("stop")
     return Sampling(
         max_tokens=limit if limit is not None and limit > 0 else None,
         temperature=options.get("temperature"),
         top_p=options.get("top_p"),
-        top_k=options.get("top_k"),
+        top_k=_whole(options.get("top_k")),
         presence_penalty=options.get("presence_penalty"),
         frequency_penalty=options.get("frequency_penalty"),
-        seed=options.get("seed"),
+        seed=_whole(options.get("seed")),
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
     )
+
+
+def _whole(number: Json) -> int | None:
+    return None if number is None else int(number)
 
 
 def encode_options(sampling: Sampling) -> dict[str, Json]:

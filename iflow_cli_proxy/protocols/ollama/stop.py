@@ -8,6 +8,7 @@ from iflow_cli_proxy.core.events import ChoiceEnded, StopReason
 
 _STOP: Final = "stop"
 _LENGTH: Final = "length"
+_OTHER: Final = "other"
 
 
 def decode_stop(word: str, *, has_calls: bool) -> ChoiceEnded:
@@ -19,6 +20,13 @@ def decode_stop(word: str, *, has_calls: bool) -> ChoiceEnded:
     return ChoiceEnded(reason=StopReason.TOOL_USE if has_calls else StopReason.END_TURN)
 
 
-def encode_stop(reason: StopReason) -> str:
-    """Clients know two words."""
-    return _LENGTH if reason is StopReason.MAX_TOKENS else _STOP
+def encode_stop(reason: StopReason, word: str) -> str:
+    """Clients know two words, and show the others as they are: what ended for a reason nobody here knows is not
+    called well ended, but what the upstream called it."""
+    match reason:
+        case StopReason.MAX_TOKENS:
+            return _LENGTH
+        case StopReason.OTHER:
+            return word or _OTHER
+        case _:
+            return _STOP

@@ -229,7 +229,7 @@ class StreamEncoder:
         return before
 
     def _last_line(self) -> bytes:
-        last: dict[str, Json] = {"done": True, "done_reason": encode_stop(self._end.reason)}
+        last: dict[str, Json] = {"done": True, "done_reason": encode_stop(self._end.reason, self._end.word)}
         last |= encode_durations(self._options, self._content_after_s)
         if self._usage is not None:
             last |= encode_usage(self._usage)

@@ -18,6 +18,16 @@ PROTOCOL: Final = "ollama"
 
 ImageData = Annotated[str, Meta(min_length=1)]
 Images = Annotated[list[ImageData], Meta(max_length=1024)]
+Whole = int | Annotated[float, Meta(ge=-1e15, le=1e15)]
+"""Ollama takes 128.0, and cuts what is behind the point."""
+
+_ADDRESSES: Final = ("http://", "https://")
+_NO_ADDRESS: Final = "Expected an image in base64, got an address"
+
+
+def _check_images(images: list[str] | None) -> None:
+    if any(image[:8].lower().startswith(_ADDRESSES) for image in images or ()):
+        raise ValueError(_NO_ADDRESS)
 
 
 class WireFunction(Struct):
@@ -41,6 +51,9 @@ class WireMessage(Struct):
     tool_name: str | None = None
     tool_call_id: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+
 
 class WireToolFunction(Struct):
     name: Name
@@ -62,11 +75,11 @@ class WireTool(Struct):
 class WireOptions(Struct):
     """`num_predict` below 1 is no limit."""
 
-    num_predict: int | None = None
+    num_predict: Whole | None = None
     temperature: Temperature | None = None
-    top_k: int | None = None
+    top_k: Whole | None = None
     top_p: TopP | None = None
-    seed: int | None = None
+    seed: Whole | None = None
     stop: str | Annotated[list[str], Meta(max_length=64)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
@@ -90,6 +103,9 @@ class WireGenerate(_Request, kw_only=True):
     system: str | None = None
     suffix: str | None = None
     images: Images | None = None
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
 
 
 # --- answers ------------------------------------------------------------------------------------------------------
