@@ -212,8 +212,13 @@ class LedgerSettings:
     enabled: bool = leaf(
         True, "Record exchanges: who, which model, how many tokens; no words of them.", needs_restart=True
     )
-    retention_days: float = leaf(90.0, "How long rows are kept; 0: for ever.", low=0, high=36_500)
-    max_mb: int = leaf(512, "Size of the file at which the oldest rows go; 0: no limit.", low=0, high=1 << 20)
+    retention_days: float = leaf(
+        90.0,
+        "How long rows are kept; 0: for ever. What keys used in the running month stays.",
+        low=0,
+        high=36_500,
+    )
+    max_mb: int = leaf(512, "Size of the file at which the oldest rows go, likewise; 0: no limit.", low=0, high=1 << 20)
     on_full: WhenFull = leaf(
         "fail_open", "When rows cannot be written for long: fail_open serves on unrecorded, fail_closed answers 503."
     )

@@ -8,6 +8,7 @@ client, which asks at temperature 0.1 for at most 2000 tokens (reference, sectio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
@@ -19,7 +20,7 @@ from iflow_cli_proxy.core.errors import GatewayError, Malformed
 from iflow_cli_proxy.core.events import PartKind
 from iflow_cli_proxy.core.request import ChatRequest, Image, Message, Role, Sampling, Text
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.gateway.record import CLIENT_GONE, Exchange
 from iflow_cli_proxy.gateway.relay import Answer, WholeAnswer
 from iflow_cli_proxy.gateway.vision import Description
 from iflow_cli_proxy.pool.client_key import Caller
@@ -74,9 +75,14 @@ class Describer:
             exchange.status = 200
         except GatewayError as error:
             exchange.error_kind = error.kind
+            exchange.status = self._codec.encode_error(error, exchange.request_id).status
+            raise
+        except asyncio.CancelledError:
+            exchange.status, exchange.error_kind = CLIENT_GONE, "cancelled"  # its asker left, or has no more time
             raise
         finally:
             exchange.end()
+            _estimate(exchange)
             _charge(asker, exchange)
             self._on_end(exchange)
         return Description(text=text, usage=exchange.usage)
@@ -108,10 +114,17 @@ def _with_any_model(caller: Caller) -> Caller:
     return caller if caller.key is None else replace(caller, key=replace(caller.key, models=()))
 
 
+def _estimate(exchange: Exchange) -> None:
+    """An image that nobody counted costs what it usually does, which its size does not tell."""
+    if exchange.usage is not None and exchange.usage.is_estimated:
+        exchange.usage += _IMAGE
+
+
 def _charge(asker: Exchange, exchange: Exchange) -> None:
-    """What was spent for `asker`, whether or not it helped; an image that nobody counted costs what it usually does."""
+    """What was spent for `asker`, whether or not it helped."""
     if not exchange.attempts:
         return
     asker.requests_beside += 1
+    asker.beside.append(exchange)
     if exchange.usage is not None:
-        asker.usage_beside += exchange.usage + _IMAGE if exchange.usage.is_estimated else exchange.usage
+        asker.usage_beside += exchange.usage

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Final
 
 from iflow_cli_proxy.core.errors import StateError
@@ -17,6 +17,7 @@ from iflow_cli_proxy.server.bookkeeping import dollars, row_of
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import spent_by_key
+from iflow_cli_proxy.state.retention import day_of, month_of
 from iflow_cli_proxy.wiring.services import Services
 
 _LOG: Final = logging.getLogger("iflow2api.ledger")
@@ -36,8 +37,9 @@ class Books:
         return self._is_open and self._services.ledger.is_refusing
 
     def cost_of(self, exchange: Exchange) -> float:
-        """In US dollars; 0 where no price is known."""
-        return dollars(exchange, self._services.prices.current)
+        """In US dollars, with what was asked for its sake; 0 where no price is known."""
+        prices = self._services.prices.current
+        return sum(dollars(one, prices) for one in (exchange, *exchange.beside))
 
     def note(self, exchange: Exchange) -> None:
         """An exchange has ended."""
@@ -51,7 +53,7 @@ class Books:
             return
         self._is_open = True
         try:
-            spent = await asyncio.to_thread(self._spent)
+            spent = await asyncio.to_thread(self._spent, {key.name: key.created_at for key in keys.keys})
         except StateError as error:
             _LOG.warning("budgets of keys begin with nothing spent: %s", error.message)
         else:
@@ -65,16 +67,16 @@ class Books:
             self._is_open = False
             await asyncio.to_thread(self._services.ledger.close)
 
-    def _spent(self) -> dict[str, tuple[Spent, Spent]]:
-        """By name of the key: today and this month, in UTC as budgets are."""
+    def _spent(self, born: Mapping[str, float]) -> dict[str, tuple[Spent, Spent]]:
+        """By name of the key: today and this month, in UTC as budgets are. A key that was `born` meanwhile has used
+        nothing of what another one of its name did."""
         connection = open_reader(self._services.ledger_file)
         if connection is None:
             return {}
-        now = datetime.fromtimestamp(self._services.clock.now(), UTC)
-        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        now = self._services.clock.now()
         try:
-            by_day = spent_by_key(connection, today.timestamp())
-            by_month = spent_by_key(connection, today.replace(day=1).timestamp())
+            by_day = spent_by_key(connection, day_of(now), born=born)
+            by_month = spent_by_key(connection, month_of(now), born=born)
         finally:
             connection.close()
         return {name: (by_day.get(name, _NOTHING), spent) for name, spent in by_month.items()}

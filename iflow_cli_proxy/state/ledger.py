@@ -21,7 +21,7 @@ from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.state.ledger_file import Look, is_damaged, open_writer, set_aside, words_for
 from iflow_cli_proxy.state.ledger_row import Row
-from iflow_cli_proxy.state.retention import CautiousDate, Retention
+from iflow_cli_proxy.state.retention import CautiousDate, Retention, month_of
 
 _LOG: Final = logging.getLogger("iflow2api.ledger")
 
@@ -68,7 +68,7 @@ class WritableFile(Protocol):
     """What the ledger needs of a `LedgerFile`."""
 
     def write(self, entries: list[tuple[int, Row]], /) -> None: ...
-    def prune(self, before: float, largest_bytes: int, most: int, /) -> bool: ...
+    def prune(self, before: float, largest_bytes: int, most: int, /, *, spared_from: float) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -210,9 +210,8 @@ class Ledger:
         if self._idle_s() and self._unpruned < _PRUNE_EVERY_ROWS:
             return
         monotonic = self._clock.monotonic()
-        retention = self.rules.retention
-        before = retention.before(self._date.look(self._clock.now(), monotonic))
-        has_more = file.prune(before, retention.most_bytes, _PRUNE_ROWS)
+        retention, today = self.rules.retention, self._date.look(self._clock.now(), monotonic)
+        has_more = file.prune(retention.before(today), retention.most_bytes, _PRUNE_ROWS, spared_from=month_of(today))
         self._prune_at = monotonic + (0.0 if has_more else _PRUNE_EVERY_S)
         self._unpruned = 0
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +67,11 @@ _OTHERS: Final = 0o077
 _INSERT: Final = f"INSERT OR IGNORE INTO exchanges (entry, {', '.join(COLUMNS)}) VALUES "
 _PLACES: Final = f"(?{', ?' * len(COLUMNS)})"
 _ROWS_AT_ONCE: Final = 100
-_DELETE_OLD: Final = "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges WHERE at < ? ORDER BY at LIMIT ?)"
-_DELETE_FIRST: Final = "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges ORDER BY id LIMIT ?)"
+_DELETE: Final = "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges WHERE {} ORDER BY {} LIMIT ?)"
+_MAY_GO: Final = "(at < ? OR client = '')"
+"""No key's budget is counted from it."""
+_DELETE_OLD: Final = _DELETE.format(f"at < ? AND {_MAY_GO}", "at")
+_DELETE_FIRST: Final = _DELETE.format(_MAY_GO, "id")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _WORDS: Final = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -96,14 +100,22 @@ class LedgerFile:
     Every method raises sqlite3.Error when the database refuses; the file is then to be closed and opened anew.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
+        self._inode = _inode(path)
 
     def write(self, entries: Iterable[tuple[int, Row]]) -> None:
         """All of them or none. The number of an entry is its own for ever: one that is there already changes nothing.
 
         Request ids would not do for that, since clients may choose theirs and use one twice.
+
+        Raises:
+            StateError: the file was deleted or moved; what is written to it would be lost with this process.
         """
+        found = _inode(self._path)
+        if found is None or found != self._inode:
+            raise StateError("The file was deleted or moved.", hint="another one begins")
         bound = [(number, *values(row)) for number, row in entries]
         with _transaction(self._connection):
             for at in range(0, len(bound), _ROWS_AT_ONCE):
@@ -112,15 +124,15 @@ class LedgerFile:
                 rows = bound[at : at + _ROWS_AT_ONCE]
                 self._connection.execute(_INSERT + ", ".join([_PLACES] * len(rows)), list(chain.from_iterable(rows)))
 
-    def prune(self, before: float, largest_bytes: int, most: int) -> bool:
+    def prune(self, before: float, largest_bytes: int, most: int, *, spared_from: float = inf) -> bool:
         """Delete rows that ended before that moment, and the oldest while the file is too large; `most` at one time.
 
-        The answer is whether more is to be done.
+        Those of client keys that ended at `spared_from` or later stay. The answer is whether more is to be done.
         """
         with _transaction(self._connection):
-            gone = self._connection.execute(_DELETE_OLD, (before, most)).rowcount
+            gone = self._connection.execute(_DELETE_OLD, (before, spared_from, most)).rowcount
             if gone < most and self._used_bytes() > largest_bytes:
-                gone += self._connection.execute(_DELETE_FIRST, (most - gone,)).rowcount
+                gone += self._connection.execute(_DELETE_FIRST, (spared_from, most - gone)).rowcount
         # As a script, which is stepped to its end; `execute` would give back one page only.
         self._connection.executescript(f"PRAGMA incremental_vacuum({most})")
         return gone >= most
@@ -157,7 +169,7 @@ def open_writer(path: Path, look: Look = Look.AFTER_UNCLEAN_END, *, steps: Seque
     except BaseException:
         connection.close()
         raise
-    return LedgerFile(connection)
+    return LedgerFile(connection, path)
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:
@@ -279,6 +291,15 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 def _primary(error: sqlite3.Error) -> int:
     """The error without the details in its higher bytes."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Which file is there, whatever its name."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _beside(path: Path, ending: str) -> Path:

@@ -15,6 +15,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.pool.allowance import Spent
 from iflow_cli_proxy.state.ledger_file import words_for
@@ -38,6 +39,9 @@ _SUMS: Final = (
     "sum(first_byte_s), count(first_byte_s), sum(duration_s)"
 )
 _SPAN: Final = "at >= ? AND at < ?"
+_OF_LIVING: Final = (
+    "(SELECT exchanges.* FROM exchanges LEFT JOIN json_each(?) ON key = client WHERE at >= ifnull(value, 0))"
+)
 _ROW: Final = f"SELECT {', '.join(COLUMNS)} FROM exchanges"
 
 
@@ -92,20 +96,28 @@ Group: TypeAlias = tuple[tuple[str, ...], Sums]
 
 
 def sums_by(
-    connection: sqlite3.Connection, by: Sequence[By], since: float, until: float = inf, *, is_local: bool = False
+    connection: sqlite3.Connection,
+    by: Sequence[By],
+    since: float,
+    until: float = inf,
+    *,
+    is_local: bool = False,
+    born: Mapping[str, float] | None = None,
 ) -> list[Group]:
     """The sums of each group in the order of their names; without `by` there is one, or none when nothing happened.
 
-    Days are those of UTC, or of this machine's zone when `is_local`.
+    Days are those of UTC, or of this machine's zone when `is_local`. What happened under a key's name before it was
+    `born` does not count.
     """
     names = [_EXPRESSIONS[one].format(zone=", 'localtime'" if is_local else "") for one in by]
     numbers = [str(number) for number in range(1, len(by) + 1)]
     groups: dict[tuple[str, ...], Sums] = {}
+    source, parameters = (_OF_LIVING, [jsonx.encode(born).decode()]) if born else ("exchanges", [])
     sql = (
-        f"SELECT {', '.join([*names, _SUMS])} FROM exchanges WHERE {_SPAN} "
+        f"SELECT {', '.join([*names, _SUMS])} FROM {source} WHERE {_SPAN} "
         f"GROUP BY {', '.join([*numbers, 'currency'])} ORDER BY {', '.join([*numbers, 'currency'])}"
     )
-    for found in _ask(connection, sql, (since, until)):
+    for found in _ask(connection, sql, (*parameters, since, until)):
         key = found[: len(by)]
         groups[key] = groups.get(key, Sums()) + _sums(found[len(by) :])
     return list(groups.items())
@@ -126,9 +138,12 @@ def spent(connection: sqlite3.Connection, client: str, since: float) -> Spent:
     return spent_by_key(connection, since).get(client, Spent())
 
 
-def spent_by_key(connection: sqlite3.Connection, since: float) -> dict[str, Spent]:
-    """The same for every key at once, as a start needs it."""
-    groups = sums_by(connection, ("key",), since)
+def spent_by_key(
+    connection: sqlite3.Connection, since: float, *, born: Mapping[str, float] | None = None
+) -> dict[str, Spent]:
+    """The same for every key at once, as a start needs it; a key does not pay for an earlier one of its name, so what
+    ended before it was `born` is left out."""
+    groups = sums_by(connection, ("key",), since, born=born)
     return {name: Spent(tokens=sums.tokens, cost=sums.cost.get(DOLLARS, 0.0)) for (name,), sums in groups if name}
 
 

@@ -1,11 +1,13 @@
 """Until when the ledger keeps what it has: how old and how large it may become.
 
-Plain arithmetic over instants it is given. A clock that jumps must not make everything old at once (RELIABILITY F57).
+What client keys used in the running month stays in any case: their budgets are taken up from it after a restart. Plain
+arithmetic over instants it is given. A clock that jumps must not make everything old at once (RELIABILITY F57).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
@@ -27,6 +29,17 @@ class Retention:
     @property
     def most_bytes(self) -> int:
         return self.largest_bytes or 1 << 62
+
+
+def day_of(now: float) -> float:
+    """The moment at which the day of UTC began that `now` is in."""
+    return now // _DAY_S * _DAY_S
+
+
+def month_of(now: float) -> float:
+    """The moment at which the month of UTC began that `now` is in."""
+    day = datetime.fromtimestamp(now, UTC)
+    return datetime(day.year, day.month, 1, tzinfo=UTC).timestamp()
 
 
 class CautiousDate:

@@ -25,6 +25,7 @@ from iflow_cli_proxy.gateway.counting import TokenScale
 from iflow_cli_proxy.gateway.describing import Describer
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.model_list import ask_for_models
+from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.retry import RetryBudget
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.vision import VisionBridge
@@ -111,6 +112,8 @@ class Services:
         self._budget = RetryBudget()
         self._scale = TokenScale()
         self._room = Room()
+        self.on_own_exchange: Callable[[Exchange], None] = lambda exchange: None
+        """Told of what the gateway asked for itself (descriptions of images) when it has ended, for the ledger."""
         self._described_by: VisionBridge | None = None
         self._listed: dict[str, list[Model]] = {}
         self._built: dict[str, tuple[object, Provider]] = {}
@@ -314,6 +317,7 @@ class Services:
                 codec=CODECS["openai_chat"],
                 clock=self.clock,
                 new_id=lambda: request_id(self.entropy),
+                on_end=lambda exchange: self.on_own_exchange(exchange),
             )
             self._described_by = VisionBridge(model, describer)
         return self._described_by

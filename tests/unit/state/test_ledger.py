@@ -252,6 +252,32 @@ def test_what_is_too_old_goes_in_the_background(path: Path) -> None:
     assert request_ids(path) == ["req_2", "req_3"]
 
 
+def test_what_keys_used_in_the_running_month_outlives_a_shorter_retention(path: Path) -> None:
+    """It is the 18th: a budget of the month would begin anew at every start."""
+    fill(path, [row(days, at=NOON - days * 86_400, client="alice") for days in (20, 17, 5)])
+    ledger = Ledger(path, LedgerRules(retention=Retention(days=1, largest_bytes=1)), clock=FakeClock(NOON))
+    ledger.start()
+    ledger.put(row(0, client="alice"))
+    until(lambda: ledger.health.written == 1)
+    ledger.close()
+    assert request_ids(path) == ["req_17", "req_5", "req_0"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+def test_a_file_that_somebody_deletes_is_begun_anew(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = Ledger(path)
+    ledger.start()
+    ledger.put(row(1))
+    until(lambda: ledger.health.written == 1)
+    for each in path.parent.iterdir():
+        each.unlink()
+    ledger.put(row(2))
+    until(lambda: ledger.health.written == 2)
+    assert ledger.close()
+    assert request_ids(path) == ["req_2"]
+    assert "the file was deleted or moved" in caplog.text.lower()
+
+
 def test_pruning_comes_back_after_its_time_and_after_many_rows(path: Path, stubborn: StubbornFile) -> None:
     clock = FakeClock(NOON)
     ledger = Ledger(path, LedgerRules(most_waiting=20_000), open_file=stubborn.open, clock=clock)

@@ -127,6 +127,27 @@ def test_a_file_too_large_loses_the_rows_that_were_written_first_and_shrinks(pat
     assert kept == [f"req_-{number}" for number in range(2000 - len(kept), 2000)]
 
 
+def test_what_a_budget_is_counted_from_stays_however_old_it_is_and_however_large_the_file(path: Path) -> None:
+    with closing(open_writer(path)) as file:
+        file.write([(number, row(number, client="alice" if number % 2 else "")) for number in range(10)])
+        assert not file.prune(NOON + 6, LARGE, 100, spared_from=NOON + 4)
+        assert request_ids(path) == ["req_5", "req_6", "req_7", "req_8", "req_9"]
+        assert not file.prune(-inf, 0, 100, spared_from=NOON + 8)
+    assert request_ids(path) == ["req_9"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_nothing_is_written_to_a_file_that_is_not_there_any_more(path: Path, is_replaced: bool) -> None:
+    with closing(open_writer(path)) as file:
+        file.write([(1, row(1))])
+        path.rename(path.with_name("elsewhere"))
+        if is_replaced:
+            fill(path, [])
+        with pytest.raises(StateError):
+            file.write([(2, row(2))])
+
+
 def test_after_an_unclean_end_the_file_is_looked_through(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, path], cwd=Path(__file__).parents[3], timeout=30)
     assert done.returncode == -9

@@ -125,6 +125,14 @@ def test_what_a_key_has_spent_is_counted_in_dollars(ledger: sqlite3.Connection) 
     assert set(spent_by_key(ledger, 0)) == {"alice", "bob"}
 
 
+def test_a_key_does_not_pay_for_an_earlier_one_of_its_name(ledger: sqlite3.Connection) -> None:
+    assert spent_by_key(ledger, 0, born={"alice": NOON, "carol": NOON}) == {
+        "alice": Spent(tokens=220, cost=0.0),
+        "bob": Spent(tokens=10, cost=0.0),
+    }
+    assert set(spent_by_key(ledger, 0, born={"alice": NOON + 1})) == {"bob"}
+
+
 def test_the_last_rows_come_first_and_failures_alone_when_asked(ledger: sqlite3.Connection) -> None:
     assert [one.request_id for one in recent(ledger, 2)] == ["req_5", "req_4"]
     assert [one.request_id for one in recent(ledger, 9, only_failed=True)] == ["req_5", "req_4"]

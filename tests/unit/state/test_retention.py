@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import inf
 
-from iflow_cli_proxy.state.retention import CautiousDate, Retention
+from iflow_cli_proxy.state.retention import CautiousDate, Retention, month_of
 
 DAY = 86_400.0
 
@@ -11,6 +12,12 @@ def test_what_is_older_than_its_days_may_go_and_0_keeps_everything() -> None:
     assert Retention(days=90).before(100 * DAY) == 10 * DAY
     assert Retention(days=0).before(100 * DAY) == -inf
     assert Retention(largest_bytes=0).most_bytes > 1 << 60
+
+
+def test_a_month_begins_at_its_first_midnight_in_utc() -> None:
+    first = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+    assert [month_of(now) for now in (first, first + 29.9 * DAY)] == [first, first]
+    assert month_of(first - 1) == datetime(2026, 10, 1, tzinfo=UTC).timestamp()
 
 
 def test_time_that_passes_is_believed() -> None:
