@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from iflow_cli_proxy.protocols import CODECS, COUNTERS
+from iflow_cli_proxy.server.dialect import GEMINI_METHODS
 from iflow_cli_proxy.server.handlers import accounts, health, models, responses, sign_in
 from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
 from iflow_cli_proxy.server.handlers.generate import generate
-from iflow_cli_proxy.server.keys import STATE
+from iflow_cli_proxy.server.keys import QUESTIONS, STATE
 from iflow_cli_proxy.server.middleware.access_log import log_access
 from iflow_cli_proxy.server.middleware.client_auth import authenticate
 from iflow_cli_proxy.server.middleware.errors import answer_errors
@@ -22,9 +23,11 @@ def build_app(state: ServerState) -> web.Application:
     app = web.Application(middlewares=[name_request, log_access, answer_errors, authenticate, admit])
     app[STATE] = state
     app.on_response_prepare.append(sign)
+    app[QUESTIONS] = {}
     routes = app.router
     for codec in CODECS.values():
         handler = generate(codec, responses.begin if codec.name == responses.PROTOCOL else None)
+        app[QUESTIONS][handler] = codec.name
         for spec in codec.routes:
             routes.add_route(spec.method, spec.path, handler, expect_handler=_later)
     for counter in COUNTERS:
@@ -46,6 +49,9 @@ def build_app(state: ServerState) -> web.Application:
     routes.add_post("/auth/poll", sign_in.poll, expect_handler=_later)
     routes.add_get("/debug/accounts", accounts.list_accounts)
     routes.add_post("/admin/accounts/{id}/reset", accounts.reset, expect_handler=_later)
+    for path in GEMINI_METHODS:
+        routes.add_post(path, models.refuse_method, expect_handler=_later)
+    routes.add_get("/", health.greet)
     routes.add_get("/health", health.health)
     routes.add_get("/ready", health.ready)
     return app

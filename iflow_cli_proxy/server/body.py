@@ -1,4 +1,10 @@
-"""Reading a request's body: typed, bounded in size and in time."""
+"""Reading a request's body: typed, bounded in size and in time.
+
+A body has to be called JSON, since a web page may send any other type anywhere without asking leave first. Ollama's
+documentation calls its API with a plain `curl -d`, which calls every body a form: under `/api/` a program may call it
+what it likes. A program is what sends neither `Origin` nor `Sec-Fetch-Site`. Browsers put at least one of them on each
+POST to another site, and no page can take it off.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import ClientTooSlow, InvalidRequest, TooLarge, UnsupportedMedia
+from iflow_cli_proxy.server.dialect import OLLAMA, protocol_of
 
 _JSON_HINT: Final = "send `Content-Type: application/json`"
 
@@ -64,12 +71,18 @@ def _check_headers(request: web.Request) -> None:
             raise UnsupportedMedia("The body has no type.", hint=_JSON_HINT)
         return
     kind, *parameters = (piece.strip().lower() for piece in header.split(";"))
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    if not is_json and not _may_call_it_anything(request):
         raise UnsupportedMedia("The body is not JSON by its Content-Type.", hint=_JSON_HINT)
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "utf8"):
             raise UnsupportedMedia("The body must be UTF-8.", hint=_JSON_HINT)
+
+
+def _may_call_it_anything(request: web.Request) -> bool:
+    is_page = hdrs.ORIGIN in request.headers or "Sec-Fetch-Site" in request.headers
+    return not is_page and protocol_of(request.path, request.headers) == OLLAMA
 
 
 def _too_large(limits: ServerSettings) -> TooLarge:

@@ -20,7 +20,11 @@ _STARTS: Final = (
     ("/v1beta/", GEMINI),
     ("/api/", OLLAMA),
 )
-_GEMINI_VERB: Final = re.compile(r"/models/.*:(?:generateContent|streamGenerateContent|countTokens)\Z")
+_ANSWERED: Final = "generateContent|streamGenerateContent|countTokens"
+_REFUSED: Final = "embedContent|batchEmbedContents|batchGenerateContent|predict|predictLongRunning"
+GEMINI_METHODS: Final = tuple(f"{start}/models/{{model:.+}}:{{method:{_REFUSED}}}" for start in ("/v1beta", "/v1"))
+"""Routes of what Google's models can be asked and ours cannot."""
+_GEMINI_VERB: Final = re.compile(rf"/models/.*:(?:{_ANSWERED}|{_REFUSED})\Z")
 _GEMINI_HEADERS: Final = ("x-goog-api-key", "x-goog-api-client")
 """Google's SDK asks for models under /v1 as well."""
 _ANTHROPIC_HEADER: Final = "anthropic-version"

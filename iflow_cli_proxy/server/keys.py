@@ -10,4 +10,6 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.state import ServerState
 
 STATE: Final = web.AppKey("state", ServerState)
+QUESTIONS: Final = web.AppKey("questions", dict[object, str])
+"""The protocol of each handler that answers prompts: what comes to one of them is a question, answered or refused."""
 EXCHANGE: Final = web.RequestKey("exchange", Exchange)

@@ -63,6 +63,7 @@ class Server:
 
     def __init__(self, services: Services) -> None:
         self._books = Books(services)
+        services.on_own_exchange = self._books.note
         self.state = new_state(services, self._books)
         self.listener: Listener | None = None
         self._services = services

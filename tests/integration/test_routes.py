@@ -69,7 +69,6 @@ async def test_a_wrong_method_is_told_the_right_ones(dial: Dial, method: bytes, 
 @pytest.mark.parametrize(
     "path",
     [
-        b"/",
         b"/v1",
         b"/v1/",
         b"/v1/models/",

@@ -1,4 +1,5 @@
-"""`/health`: the process is alive. `/ready`: it can serve, or what is missing."""
+"""`/health`: the process is alive. `/ready`: it can serve, or what is missing. `/`: what this is, for people and for
+clients of Ollama, who look there first."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.state import ServerState
+
+
+async def greet(request: web.Request) -> web.Response:
+    return web.Response(text="iflow2api: running")
 
 
 async def health(request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import InvalidRequest, UnknownModel
+from iflow_cli_proxy.core.errors import InvalidRequest, NotFound, UnknownModel
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.client_key import allows_model
 from iflow_cli_proxy.protocols import CODECS, ollama_models
@@ -53,6 +53,13 @@ async def list_loaded_models(request: web.Request) -> web.Response:
 
 async def tell_ollama_version(request: web.Request) -> web.Response:
     return _json(ollama_models.version_body())
+
+
+async def refuse_method(request: web.Request) -> web.Response:
+    """Raises NotFound, as Google does for a model that cannot do what it is asked."""
+    raise NotFound(
+        f"No model here supports {request.match_info['method']}.", hint="ask for generateContent or countTokens"
+    )
 
 
 def _shown(request: web.Request, asked: str) -> web.Response:

@@ -1,4 +1,7 @@
-"""One line for each request, whatever became of it."""
+"""One line for each request, whatever became of it; and whoever keeps a record is told of every question.
+
+A question is what comes to a route that answers prompts, also one that was refused before anybody read it.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,23 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
-from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.keys import EXCHANGE, QUESTIONS, STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.telemetry.formats import FIELDS
 from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 _LOG: Final = logging.getLogger("iflow2api.access")
-CLIENT_GONE: Final = 499
-"""The status of a request whose client left, as nginx words it; never sent to anyone."""
 
 
 @web.middleware
 async def log_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     state = request.app[STATE]
     exchange = request[EXCHANGE]
+    protocol = request.app[QUESTIONS].get(request.match_info.handler)
+    exchange.protocol = protocol or exchange.protocol
     status = 0
     try:
         response = await handler(request)
@@ -31,8 +35,11 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         return response
     finally:
         # A client may leave once it has its whole answer, before the upstream has ended its side.
-        exchange.status = status = status or exchange.status or CLIENT_GONE
-        if exchange.asked:
+        exchange.status = status = status or exchange.status
+        if not status:
+            exchange.leave()
+            status = exchange.status
+        if protocol and _is_somebodys(exchange, state):
             for observe in state.observers:
                 try:
                     observe(exchange)
@@ -43,6 +50,11 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
             fields = {"request_id": exchange.request_id, "ms": round(duration_s * 1000, 1), **_facts(exchange)}
             path = _path(request, state)
             _LOG.info("%s %s %d", request.method, path, status, extra={FIELDS: fields})
+
+
+def _is_somebodys(exchange: Exchange, state: ServerState) -> bool:
+    """Where a key is needed, strangers who knock leave nothing behind but a line in the log."""
+    return bool(exchange.client) or not are_keys_required(state.settings.current)
 
 
 def _path(request: web.Request, state: ServerState) -> str:

@@ -31,7 +31,7 @@ FindCaller: TypeAlias = Callable[[bytes], Caller | None]
 
 _WAITS_FOR_PEOPLE: Final = frozenset({"/auth/poll"})
 """Minutes in which nothing is at work, so that none of a key's places is taken."""
-_OPEN_PATHS: Final = frozenset({"/health", "/ready"})
+_OPEN_PATHS: Final = frozenset({"/", "/health", "/ready"})
 _KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
 _HINT: Final = "send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 

@@ -13,7 +13,7 @@ def table(**changes: object) -> RoutingTable:
     given: dict[str, object] = {
         "catalogs": {
             "iflow": Catalog([Model(id="glm-5"), Model(id="QWen3-4B")]),
-            "desk": Catalog([Model(id="glm-5"), Model(id="meta/llama")]),
+            "desk": Catalog([Model(id="glm-5"), Model(id="meta/llama"), Model(id="kept:latest")]),
         },
         "aliases": {"claude-*": "glm-5", "fast": "desk/glm-5", "loop": "pool", "pool": "loop"},
     }
@@ -34,6 +34,12 @@ def table(**changes: object) -> RoutingTable:
         ("fast", ["desk/glm-5"]),
         ("glm-5(high)", ["iflow/glm-5(high)", "desk/glm-5(high)"]),
         ("unheard-of", ["iflow/unheard-of"]),
+        ("glm-5:latest", ["iflow/glm-5", "desk/glm-5"]),
+        ("desk/GLM-5:Latest", ["desk/glm-5"]),
+        ("fast:latest", ["desk/glm-5"]),
+        ("kept:latest", ["desk/kept:latest"]),
+        ("unheard-of:latest", ["iflow/unheard-of:latest"]),
+        (":latest", ["iflow/:latest"]),
     ],
 )
 def test_a_name_becomes_these_routes(asked: str, routes: list[str]) -> None:
