@@ -34,6 +34,7 @@ _FORMS: Final[tuple[tuple[str, Unit, bool], ...]] = (
     ("ratelimit-{}", "requests", False),
 )
 """Name with a gap for limit, remaining and reset; unit; whether it is documented as one that refills by the minute."""
+_IN_EVERY_NAME: Final = "ratelimit-"
 _NAMES: Final = tuple(
     (form.format("limit"), form.format("remaining"), form.format("reset"), unit, refills)
     for form, unit, refills in _FORMS
@@ -52,6 +53,8 @@ class StatedLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 def stated_limits(headers: Mapping[str, str]) -> Iterator[StatedLimit]:
     """What `headers` (lower-case names) say; an absolute reset counts from the answer's own `date`."""
+    if not any(_IN_EVERY_NAME in name for name in headers):
+        return  # most upstreams, and most of the time of this function
     for limit_name, remaining_name, reset_name, unit, refills in _NAMES:
         limit, remaining = _count(headers.get(limit_name, "")), _count(headers.get(remaining_name, ""))
         if limit is None and remaining is None:
