@@ -18,6 +18,9 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.rest import Rest
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
 from iflow_cli_proxy.state.accounts import AccountStore
+from iflow_cli_proxy.state.ledger_file import open_reader
+from iflow_cli_proxy.state.ledger_queries import recent
+from iflow_cli_proxy.state.ledger_row import Row
 from iflow_cli_proxy.state.paths import find_paths
 from tests.support.faults import CANARY, GOOD, GOOD_STREAM, ROLE, TEXT, Facing, Heard, piece, whole
 from tests.support.gateway import running_gateway, upstream_table
@@ -44,7 +47,7 @@ _IDS: Final = {
     "second": "00000000-0000-4000-8000-000000000002",
 }
 _GOOD_KEY: Final = f"{CANARY}-of-the-second"
-_COLUMNS: Final = ("fault", "asked", "the client gets", "calls", "accounts afterwards")
+_COLUMNS: Final = ("fault", "asked", "the client gets", "calls", "accounts afterwards", "in the ledger")
 
 
 # --- the faults ---------------------------------------------------------------------------------------------------
@@ -174,7 +177,10 @@ async def outcome_of(cell: Cell) -> tuple[str, ...]:
         labels = ("first", "second")[: cell.accounts]
         calls = [str(attempts.count(label)) for label in labels]
         states = [await _state(it, label) for label in labels]
-    return cell.fault.name, cell.kind, _told(heard), " + ".join(calls), "; ".join(states)
+        row = await _row(it)
+    assert row.attempts[-1].account == row.account
+    assert [one.account for one in row.attempts] == attempts
+    return cell.fault.name, cell.kind, _told(heard), " + ".join(calls), "; ".join(states), _recorded(row)
 
 
 def _told(heard: Heard) -> str:
@@ -214,6 +220,23 @@ async def _state(it: Facing, label: str) -> str:
     return "ok" if not failures else f"ok, {failures} failure{'s' if failures > 1 else ''} noted"
 
 
+async def _row(it: Facing) -> Row:
+    """What the ledger says of the request. Ends the gateway, since rows are written by and by."""
+    await it.gateway.server.aclose()
+    connection = open_reader(it.gateway.services.ledger_file)
+    assert connection is not None
+    with closing(connection):
+        [row] = recent(connection, 2)
+    return row
+
+
+def _recorded(row: Row) -> str:
+    kind = f" `{row.error_kind}`" if row.error_kind else ""
+    tokens = row.prompt + row.completion
+    counted = "no tokens" if not tokens else "tokens estimated" if row.is_estimated else f"{tokens} tokens"
+    return f"{row.status}{kind}, {row.account}, {counted}"
+
+
 def _nominal_s(rest: Rest) -> float:
     """Its length without what chance has added: half of the ten percent that may be (`pool/rest.py`)."""
     return (rest.until - rest.since) / 1.05
@@ -244,6 +267,8 @@ What is not plain from those rows:
   itself is blocked take it out until a person has looked.
 - *failures noted*: three in a row (`resilience.failure_threshold`) would make the account rest; those of a connection
   count against the host, and against the account only when the host answers others meanwhile.
+- *in the ledger*: the status that was sent, what went wrong, which account was asked last, and what it used. An answer
+  that never began used nothing that anybody could know of; of one that was cut the tokens are estimated.
 
 """
 
