@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.providers.own_tables import check_keys, own_rows
 from iflow_cli_proxy.routing.catalog import Catalog, Model
 
 _THINKING: Final = ("no", "switchable", "always")
@@ -50,7 +50,7 @@ class ModelTable:
             ConfigError: the person's file is not TOML, or has a key, an id or a value that cannot be used.
         """
         rows = {str(row["id"]).lower(): {"has_vision": False, **row} for row in self._rows}
-        for number, row in enumerate(_own_rows(own_text, own_name)):
+        for number, row in enumerate(own_rows(own_text, own_name, "models")):
             where = f"{own_name}: models[{number}]"
             _check_keys(row, where)
             key = row["id"].lower()
@@ -78,26 +78,8 @@ class ModelTable:
         return next(family for family in self._families if family.fits(name))
 
 
-def _own_rows(text: str, name: str) -> list[dict[str, Any]]:
-    try:
-        tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{name} is not TOML: {error}", hint="correct the file, or move it away") from error
-    for key in tree:
-        if key != "models":
-            raise ConfigError(f"{name}: unknown key {key!r}.", param=key, hint="its tables are called [[models]]")
-    rows = tree.get("models", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(f"{name}: models must be tables.", param="models", hint="write each one under [[models]]")
-    return rows
-
-
 def _check_keys(row: Mapping[str, Any], where: str) -> None:
-    for key in row:
-        if key not in _ROW_KEYS:
-            near = get_close_matches(key, _ROW_KEYS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(_ROW_KEYS)}"
-            raise ConfigError(f"{where}: unknown key {key!r}.", param=f"{where}.{key}", hint=hint)
+    check_keys(row, _ROW_KEYS, where)
     if not isinstance(row.get("id"), str) or not row["id"].strip():
         raise ConfigError(f"{where}: every model needs an id.", param=f"{where}.id", hint='write id = "its-name"')
 

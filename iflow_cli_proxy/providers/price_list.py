@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import isfinite
@@ -19,6 +18,7 @@ import msgspec
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.providers.own_tables import check_keys, own_rows
 from iflow_cli_proxy.routing.prices import Price, PriceTable
 
 _KEYS: Final = Price.__struct_fields__
@@ -41,25 +41,12 @@ def _package_prices() -> tuple[Price, ...]:
 
 
 def _own_prices(text: str, name: str) -> list[Price]:
-    try:
-        tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{name} is not TOML: {error}", hint="correct the file, or move it away") from error
-    for key in tree:
-        if key != "prices":
-            raise ConfigError(f"{name}: unknown key {key!r}.", param=key, hint="its tables are called [[prices]]")
-    rows = tree.get("prices", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError(f"{name}: prices must be tables.", param="prices", hint="write each one under [[prices]]")
+    rows = own_rows(text, name, "prices")
     return [_price(row, f"{name}: prices[{number}]") for number, row in enumerate(rows)]
 
 
 def _price(row: Mapping[str, Any], where: str) -> Price:
-    for key in row:
-        if key not in _KEYS:
-            near = get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(_KEYS)}"
-            raise ConfigError(f"{where}: unknown key {key!r}.", param=f"{where}.{key}", hint=hint)
+    check_keys(row, _KEYS, where)
     try:
         price = jsonx.convert(dict(row), Price)
     except jsonx.JsonError as error:
