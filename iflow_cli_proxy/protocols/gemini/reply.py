@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ContentFiltered, GatewayError
@@ -25,6 +25,7 @@ from iflow_cli_proxy.protocols.gemini.wire import (
     Candidate,
     decode_answer,
 )
+from iflow_cli_proxy.protocols.heads import Head
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
 from iflow_cli_proxy.protocols.whole_calls import arguments_object, arguments_text
 
@@ -73,12 +74,6 @@ def failure_of(answer: Answer, body: bytes, judge: Judge, failing_words: frozens
         if candidate.finish_reason in failing_words:
             return reported_failure(candidate.finish_reason or "", body, judge)
     return None
-
-
-class Head(TypedDict):
-    id: str
-    model: str
-    created: int
 
 
 def decode_head(answer: Answer) -> Head:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from iflow_cli_proxy.core.errors import ContentFiltered, Malformed
 from iflow_cli_proxy.core.jsonx import JsonError
-from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.protocols.base import Judge, Seen
+from iflow_cli_proxy.protocols.base import Seen
+from iflow_cli_proxy.protocols.choice_tap import ChoiceTap
 from iflow_cli_proxy.protocols.gemini.usage import decode_usage
 from iflow_cli_proxy.protocols.gemini.wire import decode_answer, decode_probe
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
 
 
-class StreamTap:
+class StreamTap(ChoiceTap):
     """Looks at each frame of a stream that is passed on as it is."""
 
-    __slots__ = ("_choices", "_ended", "_failing_words", "_judge", "_seen", "usage")
-
-    def __init__(self, judge: Judge, failing_words: frozenset[str], choices: int = 1) -> None:
-        self._judge = judge
-        self._failing_words = failing_words
-        self._choices = choices
-        self._seen: set[int] = set()
-        self._ended: set[int] = set()
-        self.usage: Usage | None = None
-
-    @property
-    def is_finished(self) -> bool:
-        return len(self._ended) >= self._choices and self._seen == self._ended
+    __slots__ = ()
 
     def look(self, data: bytes) -> Seen:
         try:

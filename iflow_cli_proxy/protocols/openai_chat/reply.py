@@ -6,7 +6,7 @@ A message has one text, one thinking and one list of calls: the order of parts w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
@@ -14,6 +14,7 @@ from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
+from iflow_cli_proxy.protocols.openai_answer import decode_head
 from iflow_cli_proxy.protocols.openai_chat.reasoning import text_of, thought_of
 from iflow_cli_proxy.protocols.openai_chat.wire import (
     MODELLED_ANSWER,
@@ -30,8 +31,6 @@ from iflow_cli_proxy.protocols.openai_stop import decode_stop, encode_stop
 from iflow_cli_proxy.protocols.openai_usage import decode_usage, encode_usage
 
 _NULL: Final = "null"
-_LAST_DATE: Final = 253_402_300_800
-"""Epoch seconds at the end of the year 9999."""
 
 
 def read_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
@@ -65,18 +64,6 @@ def _checked(body: bytes, judge: Judge, failing_words: frozenset[str]) -> tuple[
         if choice.finish_reason in failing_words:
             raise reported_failure(choice.finish_reason or "", body, judge)
     return answer, plain
-
-
-class Head(TypedDict):
-    id: str
-    model: str
-    created: int
-
-
-def decode_head(answer: WireAnswer) -> Head:
-    """What Reply and Started have in common; a date that is none is as good as no date."""
-    created = answer.created if isinstance(answer.created, float) and 0 < answer.created < _LAST_DATE else 0
-    return Head(id=str(answer.id or ""), model=answer.model or "", created=int(created))
 
 
 def _decode_choice(wire: WireChoice, plain: Mapping[str, Json]) -> Choice:

@@ -70,13 +70,6 @@ def read_envelope(inbound: Inbound) -> Envelope:
     )
 
 
-def count_choices(body: bytes) -> int:
-    """`n` of a body that we wrote ourselves."""
-    raw = jsonx.raw_fields(body).get("n")
-    found = None if raw is None else jsonx.decode(bytes(raw))
-    return found if isinstance(found, int) else 1
-
-
 # --- decode -------------------------------------------------------------------------------------------------------
 
 

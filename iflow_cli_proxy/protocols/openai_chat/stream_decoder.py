@@ -28,11 +28,11 @@ from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.protocols.base import Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
+from iflow_cli_proxy.protocols.openai_answer import decode_head
 from iflow_cli_proxy.protocols.openai_chat.calls import Call, Calls
 from iflow_cli_proxy.protocols.openai_chat.reasoning import text_of, thought_of
 from iflow_cli_proxy.protocols.openai_chat.reply import (
     arguments_of,
-    decode_head,
     stop_sequence_of,
     unmodelled,
 )

@@ -6,7 +6,7 @@ There is only text here: refusals become text, thinking and calls are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, TypedDict
+from typing import Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.events import Choice, PartKind, Reply, ReplyPart
@@ -14,6 +14,7 @@ from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
+from iflow_cli_proxy.protocols.openai_answer import decode_head
 from iflow_cli_proxy.protocols.openai_completions.request import prompt_of
 from iflow_cli_proxy.protocols.openai_completions.wire import (
     MODELLED_ANSWER,
@@ -27,8 +28,6 @@ from iflow_cli_proxy.protocols.openai_usage import decode_usage, encode_usage
 
 SHOWN: Final = (PartKind.TEXT, PartKind.REFUSAL)
 _ID: Final = "cmpl-"
-_LAST_DATE: Final = 253_402_300_800
-"""Epoch seconds at the end of the year 9999."""
 
 
 def read_reply(body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
@@ -69,18 +68,6 @@ def _decode_choice(wire: WireChoice) -> Choice:
         reason=end.reason if end else None,
         word=end.word if end else "",
     )
-
-
-class Head(TypedDict):
-    id: str
-    model: str
-    created: int
-
-
-def decode_head(answer: WireAnswer) -> Head:
-    """What Reply and Started have in common; a date that is none is as good as no date."""
-    created = answer.created if isinstance(answer.created, float) and 0 < answer.created < _LAST_DATE else 0
-    return Head(id=str(answer.id or ""), model=answer.model or "", created=int(created))
 
 
 def extras_of(plain: Mapping[str, Json]) -> dict[str, Json]:

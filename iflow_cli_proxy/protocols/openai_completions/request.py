@@ -69,13 +69,6 @@ def _refuse_what_chats_lack(request: WireRequest) -> None:
         raise InvalidRequest("`best_of`: must not be above `n`; no answers are thrown away here.", param="best_of")
 
 
-def count_choices(body: bytes) -> int:
-    """`n` of a body that we wrote ourselves."""
-    raw = jsonx.raw_fields(body).get("n")
-    found = None if raw is None else jsonx.decode(bytes(raw))
-    return found if isinstance(found, int) else 1
-
-
 # --- decode -------------------------------------------------------------------------------------------------------
 
 

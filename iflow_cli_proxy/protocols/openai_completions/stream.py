@@ -29,7 +29,8 @@ from iflow_cli_proxy.core.sse import Frame, encode_frame
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
-from iflow_cli_proxy.protocols.openai_completions.reply import SHOWN, answer_id, decode_head, echoed, extras_of
+from iflow_cli_proxy.protocols.openai_answer import decode_head
+from iflow_cli_proxy.protocols.openai_completions.reply import SHOWN, answer_id, echoed, extras_of
 from iflow_cli_proxy.protocols.openai_completions.wire import DONE, PROTOCOL, WireAnswer, WireChoice, decode_answer
 from iflow_cli_proxy.protocols.openai_errors import error_of_event
 from iflow_cli_proxy.protocols.openai_stop import decode_stop, encode_stop

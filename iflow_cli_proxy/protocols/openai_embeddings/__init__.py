@@ -6,7 +6,6 @@ codec does has nothing to work on here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -15,25 +14,13 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import GatewayError, Malformed
 from iflow_cli_proxy.core.events import Event, Reply, failed
 from iflow_cli_proxy.core.jsonx import Json, JsonError
-from iflow_cli_proxy.core.repair import Note
-from iflow_cli_proxy.core.request import ChatRequest, Image, Text
-from iflow_cli_proxy.core.sse import EVENT_STREAM, Frame, Framer
+from iflow_cli_proxy.core.request import ChatRequest
+from iflow_cli_proxy.core.sse import Frame
 from iflow_cli_proxy.core.usage import Usage
-from iflow_cli_proxy.protocols import openai_errors, openai_models
-from iflow_cli_proxy.protocols.base import (
-    EncodeOptions,
-    Envelope,
-    ErrorReply,
-    Inbound,
-    Judge,
-    PlacedImage,
-    RouteSpec,
-    Seen,
-    Voice,
-)
+from iflow_cli_proxy.protocols.base import EncodeOptions, Envelope, Inbound, Judge, RouteSpec, Seen
 from iflow_cli_proxy.protocols.checking import ModelName, invalid, read_object
 from iflow_cli_proxy.protocols.judging import judged
-from iflow_cli_proxy.protocols.listing import ModelRow
+from iflow_cli_proxy.protocols.openai_codec import OpenAiCodec
 from iflow_cli_proxy.protocols.openai_usage import decode_usage
 
 _Tokens = Annotated[list[int], Meta(min_length=1, max_length=200_000)]
@@ -73,19 +60,16 @@ class NoStream:
         raise _not_an_answer()
 
 
-class OpenAiEmbeddings:
+class OpenAiEmbeddings(OpenAiCodec):
     """The codec; it has no state."""
 
     name: Final = "openai_embeddings"
-    is_passed_on: Final = True
-    picture_marks: Final[tuple[bytes, ...]] = ()
+    is_passed_on = True
     routes: Final = (
         RouteSpec(method="POST", path="/v1/embeddings"),
         RouteSpec(method="POST", path="/embeddings"),
     )
-    stream_type: Final = EVENT_STREAM
-    ping: Final = b""
-    end_marker: Final = b""
+    ping = b""
 
     def read_envelope(self, inbound: Inbound) -> Envelope:
         try:
@@ -101,30 +85,12 @@ class OpenAiEmbeddings:
             values=values,
         )
 
-    def answer_at_once(self, envelope: Envelope, now: float) -> bytes | None:
-        return None
-
-    def voice(self, envelope: Envelope) -> Voice:
-        return self
-
-    def framer(self) -> Framer:
-        return Framer()
-
-    def repair(self, envelope: Envelope) -> tuple[Envelope, tuple[Note, ...]]:
-        return envelope, ()
-
     def decode_request(self, envelope: Envelope) -> ChatRequest:
         """No conversation, and an answer of a form that nothing can be joined to."""
         return ChatRequest(model=envelope.model, messages=(), response_format={"type": self.name})
 
     def encode_request(self, chat: ChatRequest) -> dict[str, Json]:
         return {}
-
-    def find_images(self, envelope: Envelope) -> tuple[PlacedImage, ...]:
-        return ()
-
-    def replace_images(self, envelope: Envelope, parts: Mapping[str, Text | Image]) -> Envelope:
-        return envelope
 
     def read_reply(self, body: bytes, judge: Judge, failing_words: frozenset[str] = frozenset()) -> Usage | None:
         try:
@@ -138,9 +104,6 @@ class OpenAiEmbeddings:
     def encode_reply(self, whole: Reply, options: EncodeOptions) -> bytes:
         raise _not_an_answer()
 
-    def count_choices(self, body: bytes) -> int:
-        return 1
-
     def stream_decoder(
         self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True
     ) -> NoStream:
@@ -148,18 +111,6 @@ class OpenAiEmbeddings:
 
     def stream_encoder(self, options: EncodeOptions) -> NoStream:
         return NoStream()
-
-    def decode_error(self, body: Json) -> GatewayError | None:
-        return openai_errors.decode_error(body)
-
-    def encode_error(self, error: GatewayError, request_id: str) -> ErrorReply:
-        return openai_errors.encode_error(error, request_id)
-
-    def model_object(self, row: ModelRow) -> Json:
-        return openai_models.model_object(row)
-
-    def model_page(self, rows: Sequence[ModelRow], query: Mapping[str, str]) -> Json:
-        return openai_models.model_page(rows, query)
 
     def stream_error(self, error: GatewayError) -> bytes:
         return b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypedDict
+from typing import Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import GatewayError
@@ -11,6 +11,7 @@ from iflow_cli_proxy.core.events import Choice, PartKind, Reply
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import EncodeOptions, Judge
+from iflow_cli_proxy.protocols.heads import Head, epoch_of
 from iflow_cli_proxy.protocols.judging import judged, reported_failure
 from iflow_cli_proxy.protocols.openai_responses.ending import (
     COMPLETED,
@@ -26,8 +27,6 @@ from iflow_cli_proxy.protocols.openai_responses.tools import ToolNames
 from iflow_cli_proxy.protocols.openai_responses.usage import decode_usage
 from iflow_cli_proxy.protocols.openai_responses.wire import PROTOCOL
 
-_LAST_DATE: Final = 253_402_300_800
-"""Epoch seconds at the end of the year 9999."""
 _NO_CHOICE: Final = Choice()
 
 
@@ -72,17 +71,9 @@ def failure_in(response: Mapping[str, Json], failing_words: frozenset[str], judg
     return reported_failure(word, jsonx.encode(plain_error(response)), judge)
 
 
-class Known(TypedDict):
-    id: str
-    model: str
-    created: int
-
-
-def decode_head(response: Mapping[str, Json]) -> Known:
-    """What Reply and Started have in common; a date that is none is as good as no date."""
-    created = response.get("created_at")
-    date = created if isinstance(created, int | float) and 0 < created < _LAST_DATE else 0
-    return Known(id=text_of(response, "id"), model=text_of(response, "model"), created=int(date))
+def decode_head(response: Mapping[str, Json]) -> Head:
+    created = epoch_of(response.get("created_at"))
+    return Head(id=text_of(response, "id"), model=text_of(response, "model"), created=created)
 
 
 # --- encode -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ from iflow_cli_proxy.core.request import (
     ToolResult,
 )
 from iflow_cli_proxy.protocols.base import Envelope, Inbound
-from iflow_cli_proxy.protocols.openai_chat.request import count_choices, decode_request, encode_request, read_envelope
+from iflow_cli_proxy.protocols.openai_chat import CODEC
+from iflow_cli_proxy.protocols.openai_chat.request import decode_request, encode_request, read_envelope
 
 CALL: dict[str, Any] = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
 HELLO: dict[str, Any] = {"model": "glm-5", "messages": [{"role": "user", "content": "hi"}]}
@@ -114,7 +115,7 @@ def test_the_number_of_answers_asked_for_is_known_from_either_side(given: dict[s
     body = jsonx.encode(HELLO | given)
 
     assert read(body).choices == count
-    assert count_choices(body) == count
+    assert CODEC.count_choices(body) == count
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])

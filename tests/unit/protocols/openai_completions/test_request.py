@@ -9,7 +9,6 @@ from iflow_cli_proxy.protocols.base import Envelope
 from iflow_cli_proxy.protocols.openai_chat import CODEC as CHAT
 from iflow_cli_proxy.protocols.openai_completions import CODEC
 from iflow_cli_proxy.protocols.openai_completions.request import (
-    count_choices,
     decode_request,
     encode_request,
     read_envelope,
@@ -94,7 +93,7 @@ def test_a_conversation_is_its_texts() -> None:
 
 @pytest.mark.parametrize(("body", "count"), [(b"{}", 1), (b'{"n":3}', 3), (b'{"n":null}', 1)])
 def test_the_number_of_answers_is_that_of_the_body(body: bytes, count: int) -> None:
-    assert count_choices(body) == count
+    assert CODEC.count_choices(body) == count
 
 
 def test_what_chats_have_the_same_word_for_reaches_them() -> None:
