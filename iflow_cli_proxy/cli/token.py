@@ -56,17 +56,20 @@ PassphraseFileOption: TypeAlias = Annotated[
 @app.command("list")
 def list_accounts(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List every account: ours, sign-ins of other programs, and keys of the configuration."""
+    from iflow_cli_proxy.cli.accounting.today import read_today
     from iflow_cli_proxy.cli.accounts import view as view
     from iflow_cli_proxy.cli.accounts.naming import open_accounts, tell
 
     opened = session(ctx, config)
-    accounts = open_accounts(opened, opens_secrets=False)
+    accounts, paths = open_accounts(opened, opens_secrets=False), opened.paths()
     known, now = view.in_order(accounts.known()), accounts.clock.now()
+    today = read_today(paths.ledger_file, now)
     if as_json:
-        shapes = [view.as_json(one, opened.paths(), now) for one in known]
+        shapes = [view.as_json(one, paths, now, today.of(one.saved.provider, one.saved.label)) for one in known]
         print_json({"accounts": shapes, "findings": [view.finding_json(one) for one in accounts.findings]})
     elif known:
-        print_table(view.COLUMNS, [view.row(one, now) for one in known], spare=view.SPARE_COLUMNS)
+        rows = [view.row(one, now, today.of(one.saved.provider, one.saved.label)) for one in known]
+        print_table(view.COLUMNS, rows, spare=view.SPARE_COLUMNS)
     else:
         say(view.NOTHING_YET)
     tell(accounts.findings)
@@ -81,18 +84,20 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show everything about one account."""
+    from iflow_cli_proxy.cli.accounting.today import read_today
     from iflow_cli_proxy.cli.accounts import view as view
     from iflow_cli_proxy.cli.accounts.naming import find, open_accounts, tell
 
     opened = session(ctx, config)
-    accounts = open_accounts(opened, opens_secrets=reveal)
+    accounts, paths = open_accounts(opened, opens_secrets=reveal), opened.paths()
     known = accounts.known()
     tell(accounts.findings)
     one, now = find(known, account), accounts.clock.now()
+    today = read_today(paths.ledger_file, now).of(one.saved.provider, one.saved.label)
     if as_json:
-        print_json(view.as_json(one, opened.paths(), now, reveal=reveal))
+        print_json(view.as_json(one, paths, now, today, reveal=reveal))
     else:
-        print_table(("what", "value"), view.details(one, opened.paths(), now, reveal=reveal))
+        print_table(("what", "value"), view.details(one, paths, now, today, reveal=reveal))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import AccountState, AuthType, SavedAccount
 from iflow_cli_proxy.state.accounts import AccountStore
 from tests.support.cli import CliResult, run_cli
+from tests.support.ledgers import fill, row
 from tests.support.saved_accounts import full_account, saved_account
 from tests.support.terminal import run_at_terminal
 
@@ -78,6 +79,18 @@ def test_the_list_shows_every_account_and_no_secret(ours: Ours) -> None:
     assert "needs login" in lines[2]
     assert "The refresh token is dead." in lines[2]
     assert not any(secret in done.out for secret in SECRETS)
+
+
+def test_the_list_and_one_account_show_todays_use(ours: Ours) -> None:
+    ours.add("first")
+    used = {"account": "first", "prompt": 1000, "completion": 234}
+    fill(ours.folder / "usage.sqlite3", [row(1, at=SystemClock().now(), provider=ours.kept["first"].provider, **used)])
+
+    assert "1 · 1.23k tokens" in ours.run("list").out
+    assert "1 · 1.23k tokens" in ours.run("show", "first").out
+    (listed,) = ours.run("list", "--json").json["accounts"]
+    assert listed["today"] == {"requests": 1, "errors": 0, "tokens": 1234, "cost": {}}
+    assert ours.run("show", "first", "--json").json["today"] == listed["today"]
 
 
 def test_keys_of_the_environment_and_damaged_files_are_told_too(ours: Ours) -> None:

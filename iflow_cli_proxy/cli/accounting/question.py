@@ -48,6 +48,11 @@ def day_of(seconds: float) -> date:
     return datetime.fromtimestamp(seconds).astimezone().date()
 
 
+def day_began(now: float) -> float:
+    """The moment at which the day of this machine's zone began that `now` is in."""
+    return _midnight(day_of(now))
+
+
 def _groups(text: str) -> tuple[By, ...]:
     names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip().lower())))
     for name in names:

@@ -12,6 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
+from iflow_cli_proxy.cli.accounting.today import NO_USE, today_shape, today_text
 from iflow_cli_proxy.cli.accounts.naming import SHORT_ID
 from iflow_cli_proxy.core.instants import instant, rfc3339
 from iflow_cli_proxy.core.jsonx import Json
@@ -19,6 +20,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding
+from iflow_cli_proxy.state.ledger_queries import Sums
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.accounts import KnownAccount
 from iflow_cli_proxy.wiring.known import is_resting, state_word
@@ -109,19 +111,20 @@ def in_order(known: Iterable[KnownAccount]) -> list[KnownAccount]:
 # --- shapes -------------------------------------------------------------------------------------------------------
 
 COLUMNS: Final = (
-    "provider", "label", "state", "expires", "kind", "last used", "requests", "last error", "from", "id"
+    "provider", "label", "state", "expires", "today", "kind", "last used", "requests", "last error", "from", "id"
 )  # fmt: skip
-SPARE_COLUMNS: Final = 6
+SPARE_COLUMNS: Final = 7
 """As many at the end may be missing on a narrow screen."""
 
 
-def row(known: KnownAccount, now: float) -> list[str]:
+def row(known: KnownAccount, now: float, today: Sums = NO_USE) -> list[str]:
     account = known.saved
     return [
         account.provider,
         account.label,
         state_text(known, now),
         expiry_text(account, now),
+        today_text(today),
         kind_text(known),
         ago(account.last_used_at, now) if known.is_ours or known.place is not None else "",
         f"{account.request_count:,}",
@@ -137,7 +140,9 @@ def _short(text: str) -> str:
     return f"{text[: _MOST_OF_AN_ERROR - 1]}…" if is_cut else text
 
 
-def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = False) -> dict[str, Json]:
+def as_json(
+    known: KnownAccount, paths: Paths, now: float, today: Sums = NO_USE, *, reveal: bool = False
+) -> dict[str, Json]:
     """The stable shape of one account. Instants are RFC 3339 in UTC or null; secrets are masked unless revealed.
 
     What only its key would tell of an account that is sealed is null.
@@ -170,6 +175,7 @@ def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
         "refreshed_at": _moment(account.refreshed_at),
         "last_used_at": _moment(account.last_used_at),
         "request_count": account.request_count,
+        "today": today_shape(today),
         "last_error": account.last_error,
         "last_error_at": _moment(account.last_error_at),
         "rests_until": _moment(account.rests_until if is_resting(account, now) else None),
@@ -180,7 +186,9 @@ def as_json(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
     }
 
 
-def details(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = False) -> list[tuple[str, str]]:
+def details(
+    known: KnownAccount, paths: Paths, now: float, today: Sums = NO_USE, *, reveal: bool = False
+) -> list[tuple[str, str]]:
     """Everything about one account, a line each, without what is empty."""
     shape = as_json(known, paths, now, reveal=reveal)
     spoken = {
@@ -188,6 +196,7 @@ def details(known: KnownAccount, paths: Paths, now: float, *, reveal: bool = Fal
         "usable": _SEALED if known.is_sealed else "yes" if known.is_usable(now) else "no",
         "can_refresh": _SEALED if known.is_sealed else "yes" if known.saved.can_refresh else "no",
         "request_count": f"{known.saved.request_count:,}",
+        "today": today_text(today),
         "kind": kind_text(known),
     }
     lines: list[tuple[str, str]] = []

@@ -110,8 +110,8 @@ def test_the_shape_for_scripts_is_stable_and_hides_secrets(tmp_path: Path) -> No
     assert list(shape) == [
         "id", "provider", "label", "state", "usable", "auth_type", "api_key", "api_key_expires_at", "access_token",
         "access_token_expires_at", "refresh_token", "expires_at", "can_refresh", "base_url", "user_id", "created_at",
-        "updated_at", "refreshed_at", "last_used_at", "request_count", "last_error", "last_error_at", "rests_until",
-        "rests_model", "origin", "where", "imported_from",
+        "updated_at", "refreshed_at", "last_used_at", "request_count", "today", "last_error", "last_error_at",
+        "rests_until", "rests_model", "origin", "where", "imported_from",
     ]  # fmt: skip
     assert shape["where"] == str(tmp_path / "accounts" / "one.json")
     assert shape["access_token_expires_at"] == "2023-11-14T23:13:20Z"
