@@ -110,7 +110,7 @@ async def run_plan(plan: ServePlan) -> None:
             settle_memory()
 
         raise_descriptor_limit()
-        await run_server(services, watch=watch, on_ready=on_ready)
+        await run_server(services, watch=watch, on_ready=on_ready, log=log)
 
 
 def _demo_delay_s(environ: Mapping[str, str]) -> float | None:

@@ -28,6 +28,8 @@ from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.keeper import Keeper
 from iflow_cli_proxy.state.keys import KeyFile
+from iflow_cli_proxy.telemetry.logging import BackgroundHandler
+from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.transport.base import Transport
 from iflow_cli_proxy.wiring.services import Services
 from iflow_cli_proxy.wiring.watching import AccountWatch
@@ -43,8 +45,10 @@ _POLL_S: Final = 0.02
 _UNUSED_EVERY_S: Final = 0.2
 
 
-def new_state(services: Services, books: Books) -> ServerState:
+def new_state(services: Services, books: Books, log: BackgroundHandler | None = None) -> ServerState:
     return ServerState(
+        log_lines=log.recent if log else RecentLines(),
+        lost_log_lines=lambda: log.lost_in_all if log else 0,
         settings=services.settings,
         gateway=services.gateway,
         accounts=services.accounts,
@@ -61,10 +65,11 @@ def new_state(services: Services, books: Books) -> ServerState:
 class Server:
     """One listening server around one set of services."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, log: BackgroundHandler | None = None) -> None:
+        """`log` is this process's, where it has one."""
         self._books = Books(services)
         services.on_own_exchange = self._books.note
-        self.state = new_state(services, self._books)
+        self.state = new_state(services, self._books, log)
         self.listener: Listener | None = None
         self._services = services
         services.gateway.subscribe(self._close_unused_later)
@@ -195,10 +200,14 @@ def report_reload(reload: Reload) -> None:
 
 
 async def serve(
-    services: Services, *, watch: ReloadWatch | None, on_ready: Callable[[Server, Listener], Awaitable[None]]
+    services: Services,
+    *,
+    watch: ReloadWatch | None,
+    on_ready: Callable[[Server, Listener], Awaitable[None]],
+    log: BackgroundHandler | None = None,
 ) -> None:
     """Run until a signal ends it; `on_ready` is called once connections are accepted."""
-    server = Server(services)
+    server = Server(services, log=log)
     try:
         listener = await server.start()
         _on_signals((signal.SIGTERM, signal.SIGINT), server.stop)

@@ -15,6 +15,7 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.stored_responses import StoredResponses
+from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.wiring.accounts import Accounts
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class ServerState:
     """Clears what keeps an account out, by its id; False when there is none."""
     is_ledger_full: Callable[[], bool] = lambda: False
     """New requests could not be recorded any more, and are to be refused then."""
+    log_lines: RecentLines = field(default_factory=RecentLines)
+    """The newest lines of this process's log, of which a handler may be told on the loop."""
+    lost_log_lines: Callable[[], int] = lambda: 0
     keys: KeyBook = field(default_factory=KeyBook)
     responses: StoredResponses = field(init=False)
     in_flight: set[Exchange] = field(default_factory=set)

@@ -17,6 +17,7 @@ from iflow_cli_proxy.telemetry.redact import one_line, redact
 _SHORT: Final = 100
 FIELDS: Final = "fields"
 """`extra={"fields": {...}}`: what a line holds besides the message."""
+_DOCUMENT: Final = "iflow2api_document"
 
 
 class HumanFormatter(logging.Formatter):
@@ -32,14 +33,23 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: `time`, `level`, `message`, and the record's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": _shown(record.getMessage() + _trouble(record)),
-        }
-        for name, value in _fields(record).items():
-            line.setdefault(name, _shown(value) if isinstance(value, str) else value)
-        return jsonx.encode(line).decode()
+        return jsonx.encode(document_of(record)).decode()
+
+
+def document_of(record: logging.LogRecord) -> Mapping[str, Any]:
+    """What a JSON line says. Several targets show one record, so it is worked out once and kept with it."""
+    kept: Mapping[str, Any] | None = getattr(record, _DOCUMENT, None)
+    if kept is not None:
+        return kept
+    line: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "message": _shown(record.getMessage() + _trouble(record)),
+    }
+    for name, value in _fields(record).items():
+        line.setdefault(name, value if isinstance(value, int | float | None) else _shown(str(value)))
+    setattr(record, _DOCUMENT, line)
+    return line
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from typing import Final, TextIO
 
 from iflow_cli_proxy.config.schema import LoggingSettings
 from iflow_cli_proxy.telemetry.formats import HumanFormatter, JsonFormatter
+from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.telemetry.targets import NAME, FileSink, StreamSink, Target, note_of_loss
 
 _MOST_WAITING: Final = 10_000
@@ -33,6 +34,9 @@ class BackgroundHandler(logging.Handler):
         super().__init__()
         self.dropped = 0
         """Since the last line that told of it."""
+        self.recent = RecentLines()
+        """The last lines, for whoever asks the running process."""
+        self._dropped_in_all = 0
         self._targets = tuple(targets)
         self._waiting: deque[logging.LogRecord] = deque()
         self._wake = threading.Event()
@@ -40,9 +44,15 @@ class BackgroundHandler(logging.Handler):
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def lost_in_all(self) -> int:
+        """Lines that some target never got: none was free to take them, or it could not write."""
+        return self._dropped_in_all + sum(target.lost_in_all for target in self._targets)
+
     def handle(self, record: logging.LogRecord) -> bool:
         if len(self._waiting) >= _MOST_WAITING:
             self.dropped += 1
+            self._dropped_in_all += 1
             return False
         self._waiting.append(record)
         if not self._wake.is_set():
@@ -75,6 +85,7 @@ class BackgroundHandler(logging.Handler):
             dropped, self.dropped = self.dropped, 0
             if dropped:
                 batch.append(note_of_loss(dropped))
+            self.recent.write(batch)
             for target in self._targets:
                 target.write(batch)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol, TextIO
+from typing import Final, Protocol, TextIO, TypeVar
 
 from iflow_cli_proxy.core.errors import ConfigError
+
+T = TypeVar("T")
 
 NAME: Final = "iflow2api"
 _OPEN: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
@@ -32,17 +34,21 @@ class Target:
 
     def __init__(self, sink: Sink, formatter: logging.Formatter) -> None:
         self.lost = 0
+        """Since the last line that told of it."""
+        self.lost_in_all = 0
         self._sink = sink
         self._formatter = formatter
 
     def write(self, records: Sequence[logging.LogRecord]) -> None:
         if self.lost:
             records = [note_of_loss(self.lost), *records]
-        data = "".join(f"{self._line(record)}\n" for record in records).encode()
+        data = "".join(f"{shown_by(self._formatter.format, record)}\n" for record in records).encode()
         try:
             self._sink.write(data)
         except (OSError, ValueError):
-            self.lost += len(records) - bool(self.lost)
+            lost = len(records) - bool(self.lost)
+            self.lost += lost
+            self.lost_in_all += lost
         else:
             self.lost = 0
 
@@ -50,12 +56,14 @@ class Target:
         with suppress(OSError, ValueError):
             self._sink.close()
 
-    def _line(self, record: logging.LogRecord) -> str:
-        try:
-            return self._formatter.format(record)
-        except Exception as error:  # a mistake of whoever wrote the line must not silence all others
-            text = f"a log line of {record.pathname}:{record.lineno} cannot be shown: {type(error).__name__}"
-            return self._formatter.format(logging.LogRecord(NAME, logging.ERROR, "", 0, text, None, None))
+
+def shown_by(show: Callable[[logging.LogRecord], T], record: logging.LogRecord) -> T:
+    """What `show` makes of a record, or of the news that it cannot be shown."""
+    try:
+        return show(record)
+    except Exception as error:  # a mistake of whoever wrote the line must not silence all others
+        text = f"a log line of {record.pathname}:{record.lineno} cannot be shown: {type(error).__name__}"
+        return show(logging.LogRecord(NAME, logging.ERROR, "", 0, text, None, None))
 
 
 def note_of_loss(lines: int) -> logging.LogRecord:

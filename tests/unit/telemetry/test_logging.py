@@ -14,7 +14,7 @@ from iflow_cli_proxy.config.schema import LoggingSettings
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.telemetry import logging as telemetry
 from iflow_cli_proxy.telemetry.logging import BackgroundHandler, set_level, start_logging, stop_logging
-from iflow_cli_proxy.telemetry.targets import Target
+from iflow_cli_proxy.telemetry.targets import StreamSink, Target
 
 HOUSE = logging.getLogger("iflow2api.test")
 
@@ -34,6 +34,7 @@ class Slow(Target):
     """Stands still until it is let go."""
 
     def __init__(self) -> None:
+        super().__init__(StreamSink(io.StringIO()), logging.Formatter())
         self.go_on = threading.Event()
         self.taken: list[str] = []
 
@@ -131,3 +132,18 @@ def test_a_file_that_cannot_be_opened_leaves_no_trace() -> None:
         start_logging(LoggingSettings(file="/dev/null/x.log"), io.StringIO())
 
     assert logging.getLogger("iflow2api").handlers == before
+
+
+def test_lines_that_nobody_got_are_counted_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "_MOST_WAITING", 10)
+    slow = Slow()
+    handler = BackgroundHandler([slow])
+    for number in range(50):
+        handler.handle(logging.LogRecord("x", logging.INFO, "", 0, str(number), None, None))
+    lost = handler.lost_in_all
+    slow.go_on.set()
+    handler.close()
+
+    assert lost >= 30
+    assert handler.lost_in_all == lost
+    assert handler.dropped == 0
