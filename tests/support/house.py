@@ -25,7 +25,7 @@ ROWS: Final = (
     ("gateway", "signin"),
     ("providers", "state", "telemetry", "agents"),
     ("protocols", "routing", "pool", "transport", "config"),
-    ("core",),
+    ("core", "language"),
 )
 """Imports run downhill: from a row to any later one, and never between neighbours."""
 

@@ -1,0 +1,53 @@
+import pytest
+
+from iflow_cli_proxy.language.template import Entry, Place, template
+
+
+def said(source: str, target: str, text: str, *, is_loose: bool = False) -> str | None:
+    return Entry(template(source), template(target)).said_again(text, str.upper, is_loose=is_loose)
+
+
+def test_places_are_counted_by_themselves_or_by_hand() -> None:
+    assert template("a {} b {}").parts == ("a ", Place(0), " b ", Place(1))
+    assert template("{1:word} of {0}").parts == (Place(1, "word"), " of ", Place(0))
+    assert template("{{}} {}").words == ["{", "}", " "]
+
+
+@pytest.mark.parametrize("text", ["{name}", "{!r}", "{:>8}", "{0.x}"])
+def test_other_places_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a place is"):
+        template(text)
+
+
+def test_a_text_is_recognised_and_said_again_in_another_order() -> None:
+    assert said("{} of {}", "{1}: {0}", "3 of 7") == "7: 3"
+    assert said("{} of {}", "{1}: {0}", "3 from 7") is None
+
+
+def test_a_place_of_several_words_is_spoken_and_a_single_one_only_on_request() -> None:
+    assert said("Saved {}.", "({})", "Saved all of it.") == "(ALL OF IT)"
+    assert said("Saved {}.", "({})", "Saved one.") == "(one)"
+    assert said("Saved {}.", "({:word})", "Saved one.") == "(ONE)"
+
+
+def test_a_number_is_one() -> None:
+    assert said("{} s", "{:number}秒", "1,5 s") == "1,5秒"
+    assert said("{} s", "{:number}秒", "what a s") is None
+
+
+def test_glue_holds_only_what_is_ours() -> None:
+    assert said("{}: {}", "{}|{}", "key: some words") == "key|SOME WORDS"
+    assert said("{}: {}", "{}|{}", "key: VALUE") is None
+
+
+def test_a_place_holds_lines_and_sentences_only_where_it_is_loose() -> None:
+    assert said("See {}!", "<{}>", "See a\n.*b!") is None
+    assert said("See {}!", "<{}>", "See a\n.*b!", is_loose=True) == "<a\n.*b>"
+    assert said("See {}!", "<{}>", "See a. b!") is None
+
+
+def test_few_words_are_weak_and_marks_are_glue() -> None:
+    assert template("{} is {}").is_weak
+    assert not template("The port {} is taken.").is_weak
+    assert template("{}: {}").is_glue
+    assert not template("{} is {}").is_glue
