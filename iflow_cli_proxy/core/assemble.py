@@ -52,6 +52,16 @@ class Assembler:
         self._usage: Usage | None = None
         self._extras: dict[int, dict[str, dict[str, Any]]] = {}
 
+    @property
+    def characters(self) -> int:
+        """How much was said so far, reasoning and arguments of calls included."""
+        return sum(len(text) for part in self._parts.values() for text in part.texts)
+
+    @property
+    def is_thinking(self) -> bool:
+        """The part that began last is reasoning."""
+        return bool(self._parts) and next(reversed(self._parts.values())).started.kind is PartKind.REASONING
+
     def feed(self, event: Event) -> None:
         match event:
             case Delta():

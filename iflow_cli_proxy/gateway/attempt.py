@@ -128,7 +128,8 @@ class Attempt:
         """The client's names of tools to those upstream, where they differ."""
         self._is_sent = False
         self._is_closed = False
-        question.exchange.account, question.exchange.route = lease.account.label, str(route)
+        exchange = question.exchange
+        exchange.account, exchange.route, exchange.progress = lease.account.label, str(route), None
 
     async def run(self) -> Answer:
         """The answer. A Relay closes this attempt when it ends; after anything else the attempt is closed already.
@@ -153,6 +154,7 @@ class Attempt:
             self._turnstile.vouch(self.lease)
             return self._relay(found, reply, headers)
         exchange.usage = found.usage or _estimated(len(found.body))
+        exchange.progress = None
         self.close()  # the account is free before the client has read a byte
         return ReadyStream(found.body, headers) if found.is_stream else WholeAnswer(body=found.body, headers=headers)
 
@@ -171,6 +173,7 @@ class Attempt:
             deadline=question.deadline,
             key=self.lease.account.api_key,
             names=self._names,
+            show=question.exchange.show,
             choices=self._upstream_codec(provider).count_choices(request.body) if question.envelope.choices > 1 else 1,
         )
         return await opening.read(), reply
@@ -263,6 +266,7 @@ class Attempt:
     def _relay(self, begun: Begun, reply: UpstreamReply, headers: Mapping[str, str]) -> Relay:
         exchange, deadline = self._question.exchange, self._question.deadline
         pipe = begun.pipe  # and not `begun`, whose first frames would live as long as the stream
+        exchange.progress = pipe
 
         def on_end(error: GatewayError | None, has_ended: bool) -> None:
             exchange.usage = pipe.usage or _estimated(pipe.characters)

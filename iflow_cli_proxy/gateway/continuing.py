@@ -18,6 +18,7 @@ from iflow_cli_proxy.core.request import ChatRequest, Message, Role, Text
 from iflow_cli_proxy.core.stage import Chain, Stage
 from iflow_cli_proxy.core.usage import Usage, estimate_tokens
 from iflow_cli_proxy.gateway.joining import Joiner
+from iflow_cli_proxy.gateway.progress import Further
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, StreamAnswer, WholeAnswer
 from iflow_cli_proxy.protocols.base import EncodeOptions, Voice
@@ -199,10 +200,13 @@ class _Rounds:
         self._further: list[Exchange] = []
 
     def next(self) -> Exchange:
-        self._further.append(
-            msgspec.structs.replace(self._first, usage=None, error_kind="", is_asking=False, is_committed=False)
+        first = self._first
+        further = msgspec.structs.replace(
+            first, usage=None, error_kind="", is_asking=False, is_committed=False, progress=None
         )
-        return self._further[-1]
+        first.progress = Further(first.progress, further)
+        self._further.append(further)
+        return further
 
     def sum_up(self) -> None:
         """Everything that was used, and what went wrong in the end; once."""

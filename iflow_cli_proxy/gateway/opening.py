@@ -6,7 +6,7 @@ What fails here is raised, nothing has gone to the client, and another attempt m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ from iflow_cli_proxy.core.tool_use import ToolUseSaid
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.deadline import Deadline
 from iflow_cli_proxy.gateway.pipe import FastPipe, Pipe, SlowPipe
+from iflow_cli_proxy.gateway.progress import Progress
 from iflow_cli_proxy.gateway.refusal import refusal_of
 from iflow_cli_proxy.gateway.verdict import Memory, find_error
 from iflow_cli_proxy.protocols.base import Codec, EncodeOptions, Envelope, Voice
@@ -74,6 +75,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """How many answers the upstream was asked for."""
     names: Mapping[str, str] = {}
     """The client's names of tools to those upstream, where they differ."""
+    show: Callable[[Progress], None] = lambda _: None
+    """Told of an answer that is collected while it comes."""
 
     async def read(self) -> Found:
         """Raises GatewayError when the answer is a refusal, a failure in disguise, or none at all."""
@@ -170,6 +173,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         )
         events = Chain(self.upstream_codec.framer(), decoder, *self._restoring())
         assembler = Assembler()
+        self.show(assembler)
         size = 0
         is_over = False
         while not is_over:

@@ -39,6 +39,11 @@ class Pipe(Protocol):
         ...
 
     @property
+    def is_thinking(self) -> bool:
+        """What passed last is the model's reasoning. For whoever looks now and then: it may be found out only then."""
+        ...
+
+    @property
     def usage(self) -> Usage | None: ...
 
     def feed(self, chunk: bytes) -> bytes: ...
@@ -56,6 +61,7 @@ class FastPipe:
         self._frames = 0
         self._frame_bytes = 0
         self._smallest_bytes = 0
+        self._latest = b""
         self._codec = codec
         self._tap = tap
         self._shows_usage = shows_usage
@@ -69,6 +75,10 @@ class FastPipe:
     def characters(self) -> int:
         """What the frames carry beyond the smallest of them, which is all envelope, and one for each."""
         return self._frame_bytes - self._frames * self._smallest_bytes + self._frames
+
+    @property
+    def is_thinking(self) -> bool:
+        return bool(self._latest) and self._codec.carries_reasoning(self._latest)
 
     @property
     def usage(self) -> Usage | None:
@@ -106,8 +116,10 @@ class FastPipe:
                 break
             if seen is Seen.NOTHING or (seen is Seen.USAGE and not self._shows_usage):
                 continue
-            if seen is Seen.CONTENT and not self.has_content:
-                self.has_content = self._codec.carries_content(data)
+            if seen is Seen.CONTENT:
+                self._latest = data
+                if not self.has_content:
+                    self.has_content = self._codec.carries_content(data)
             self._count(len(data))
             if b"\n" in data:
                 data = data.replace(b"\n", b"\ndata: ")
@@ -149,6 +161,7 @@ class SlowPipe:
         self.is_over = False
         self.failure: GatewayError | None = None
         self.characters = 0
+        self.is_thinking = False
         self.usage: Usage | None = None
         self._framer = framer
         self._decoder = decoder
@@ -203,6 +216,7 @@ class SlowPipe:
                     self.characters += len(event.text)
                 case PartStarted():
                     self._choices.add(event.choice)
+                    self.is_thinking = event.kind is PartKind.REASONING
                     self.has_content = self.has_content or event.kind is PartKind.TOOL_CALL
                 case ChoiceEnded():
                     self._choices.add(event.choice)

@@ -9,6 +9,7 @@ import msgspec
 
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.progress import Progress
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 from iflow_cli_proxy.protocols.base import Voice
 from iflow_cli_proxy.routing.resolve import Route
@@ -71,12 +72,23 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """What translation left out or said in another way, in the last attempt."""
     voice: Voice | None = None
     """What speaks to the client, once its request was understood."""
+    progress: Progress | None = None
+    """Of the answer that is under way; what it says stands still once that has ended."""
     is_asking: bool = False
     """A model's answer to it is being waited for or read: the only silence in which a ping may open the stream."""
     is_committed: bool = False
     """Something was sent to the client (a head, a ping): from here no attempt may be repeated."""
     at_end: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """Gives back what was held for the request; whoever made the exchange calls `end`, whatever became of it."""
+
+    @property
+    def is_left(self) -> bool:
+        """Its client did not wait for the end."""
+        return self.status == CLIENT_GONE or self.error_kind == _GONE_KIND
+
+    def show(self, progress: Progress | None) -> None:
+        """Let whoever looks see how far the answer is."""
+        self.progress = progress
 
     def leave(self) -> None:
         """Nobody is left to be answered."""

@@ -276,6 +276,10 @@ class Codec(Voice, Protocol):
         """`choices` as in `stream_decoder`."""
         ...
 
+    def carries_reasoning(self, data: bytes) -> bool:
+        """Whether a frame that `Tap.look` found good shows the model's thinking, and no answer yet. Never raises."""
+        ...
+
     def carries_content(self, data: bytes) -> bool:
         """Whether a frame that `Tap.look` found good is past the commit point.
 

@@ -39,6 +39,9 @@ class UsualCodec:
     def count_choices(self, body: bytes) -> int:
         return 1
 
+    def carries_reasoning(self, data: bytes) -> bool:
+        return False
+
 
 class EventCodec(UsualCodec):
     """Its streams are server-sent events."""

@@ -36,6 +36,7 @@ class Anthropic(EventCodec):
     model_page = staticmethod(model_list.model_page)
     stream_error = staticmethod(errors.stream_error)
     carries_content = staticmethod(tap.carries_content)
+    carries_reasoning = staticmethod(tap.carries_reasoning)
 
     def stream_decoder(
         self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True

@@ -73,3 +73,15 @@ def carries_content(data: bytes) -> bool:
     return delta is not None and bool(
         delta.text or delta.thinking or delta.partial_json or delta.signature or delta.stop_reason
     )
+
+
+def carries_reasoning(data: bytes) -> bool:
+    """Whether a good frame belongs to a block of thinking; its end does not say whose it is."""
+    try:
+        event = decode_event(data)
+    except JsonError:
+        return False
+    if block := event.content_block:
+        return block.type in ("thinking", "redacted_thinking")
+    delta = event.delta
+    return delta is not None and bool(delta.thinking or delta.signature)

@@ -46,6 +46,7 @@ class Gemini(UsualCodec):
     model_page = staticmethod(model_list.model_page)
     stream_error = staticmethod(errors.stream_error)
     carries_content = staticmethod(tap.carries_content)
+    carries_reasoning = staticmethod(tap.carries_reasoning)
 
     def voice(self, envelope: Envelope) -> Voice:
         return ArrayVoice() if envelope.flavor == request.ARRAY else self

@@ -52,3 +52,14 @@ def carries_content(data: bytes) -> bool:
             if part.text or part.function_call is not None or part.thought_signature:
                 return True
     return False
+
+
+def carries_reasoning(data: bytes) -> bool:
+    """Whether a good frame shows thoughts, and no text or call beside them."""
+    try:
+        answer = decode_answer(data)
+    except JsonError:
+        return False
+    contents = [candidate.content for candidate in answer.candidates or () if candidate.content]
+    parts = [part for content in contents for part in content.parts or ()]
+    return bool(parts) and all(part.thought for part in parts)

@@ -31,6 +31,7 @@ class Ollama(OllamaVoice, UsualCodec):
     model_object = staticmethod(model_list.model_object)
     model_page = staticmethod(model_list.model_page)
     carries_content = staticmethod(tap.carries_content)
+    carries_reasoning = staticmethod(tap.carries_reasoning)
 
     def __init__(self) -> None:
         super().__init__(request.CHAT, "")

@@ -47,6 +47,15 @@ def carries_content(data: bytes) -> bool:
         raise Malformed("The upstream sent a line that is not part of an answer.", detail=error.what) from error
 
 
+def carries_reasoning(data: bytes) -> bool:
+    """Whether a good line shows thinking, and no text or call beside it."""
+    try:
+        message = decode_answer(data).as_message()
+    except JsonError:
+        return False
+    return message is not None and bool(message.thinking) and not (message.content or message.tool_calls)
+
+
 def _says_something(answer: Answer) -> bool:
     message = answer.as_message()
     return bool(answer.done or (message and (message.content or message.thinking or message.tool_calls)))

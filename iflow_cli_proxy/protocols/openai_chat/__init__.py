@@ -33,6 +33,7 @@ class OpenAiChat(OpenAiCodec):
     encode_reply = staticmethod(reply.encode_reply)
     count_choices = staticmethod(count_choices)
     carries_content = staticmethod(tap.carries_content)
+    carries_reasoning = staticmethod(tap.carries_reasoning)
 
     def stream_decoder(
         self, judge: Judge, failing_words: frozenset[str], choices: int = 1, *, keeps_extras: bool = True

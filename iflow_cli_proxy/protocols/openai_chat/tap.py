@@ -64,3 +64,15 @@ def carries_content(data: bytes) -> bool:
         if delta.refusal or delta.tool_calls or delta.signature:
             return True
     return False
+
+
+def carries_reasoning(data: bytes) -> bool:
+    """Whether a good frame shows thinking, and no text or call beside it."""
+    try:
+        answer = decode_answer(data)
+    except JsonError:
+        return False
+    deltas = [choice.delta or choice.message or WireDelta() for choice in answer.choices or ()]
+    if any(delta.content or delta.tool_calls for delta in deltas):
+        return False
+    return any(delta.reasoning_content or delta.reasoning or delta.reasoning_details for delta in deltas)

@@ -36,6 +36,7 @@ class OpenAiResponses(OpenAiCodec):
     decode_reply = staticmethod(reply.decode_reply)
     decode_error = staticmethod(errors.decode_error)
     carries_content = staticmethod(tap.carries_content)
+    carries_reasoning = staticmethod(tap.carries_reasoning)
 
     def voice(self, envelope: Envelope) -> ClientVoice:
         return ClientVoice(envelope)

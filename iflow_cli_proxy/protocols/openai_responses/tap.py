@@ -70,6 +70,17 @@ def carries_content(data: bytes) -> bool:
     return kind in ENDINGS or (kind.endswith(".delta") and bool(event.get("delta")))
 
 
+def carries_reasoning(data: bytes) -> bool:
+    """Whether a good frame belongs to an item of reasoning."""
+    try:
+        event = jsonx.decode(data)
+    except JsonError:
+        return False
+    kind = text_of(event, "type") if isinstance(event, dict) else ""
+    item = event.get("item") if kind in _ITEMS else None
+    return kind.startswith("response.reasoning_") or (isinstance(item, Mapping) and item.get("type") == "reasoning")
+
+
 def _is_news(kind: str, item: Json) -> bool:
     """An item is, once it is complete; of one that is just beginning only a call."""
     return isinstance(item, Mapping) and (kind == _ITEMS[1] or item.get("type") in CALLS)
