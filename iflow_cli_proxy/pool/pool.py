@@ -191,6 +191,12 @@ class AccountPool:
                 gate.trial, is_trial = ticket, True
         return Lease(standing.account, standing, standing.host, wish.model, is_trial, ticket, now, wish.tokens)
 
+    def open_hosts(self) -> tuple[tuple[str, str, Breaker], ...]:
+        """Breakers of hosts that are not closed, with the host and each provider that calls it."""
+        pairs = dict.fromkeys((host_of(one.account), one.account.provider) for one in self._standings.values())
+        found = ((host, provider, self._hosts[host]) for host, provider in pairs)
+        return tuple(one for one in found if not one[2].is_closed)
+
     # --- rests, seen and changed from outside ---------------------------------------------------------------------
 
     def reset(self, account_id: str) -> bool:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from iflow_cli_proxy.protocols import CODECS, COUNTERS
 from iflow_cli_proxy.server.dialect import GEMINI_METHODS
-from iflow_cli_proxy.server.handlers import accounts, health, models, responses, sign_in
+from iflow_cli_proxy.server.handlers import accounts, health, live, models, responses, sign_in
 from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
 from iflow_cli_proxy.server.handlers.generate import generate
 from iflow_cli_proxy.server.keys import QUESTIONS, STATE
@@ -48,6 +48,7 @@ def build_app(state: ServerState) -> web.Application:
     routes.add_post("/auth/initiate", sign_in.initiate, expect_handler=_later)
     routes.add_post("/auth/poll", sign_in.poll, expect_handler=_later)
     routes.add_get("/debug/accounts", accounts.list_accounts)
+    routes.add_get("/debug/live", live.show_live)
     routes.add_post("/admin/accounts/{id}/reset", accounts.reset, expect_handler=_later)
     for path in GEMINI_METHODS:
         routes.add_post(path, models.refuse_method, expect_handler=_later)

@@ -18,7 +18,7 @@ def row_of(exchange: Exchange, prices: PriceTable, now: float, monotonic: float)
     What was asked for its sake (descriptions of images) is no part of it: that is an exchange of its own.
     """
     provider, model = _served_by(exchange)
-    usage = _usage(exchange)
+    usage = usage_of(exchange)
     cost = prices.cost_of(provider, model, usage)
     first_byte_s = exchange.first_byte_s
     return Row(
@@ -54,7 +54,7 @@ def row_of(exchange: Exchange, prices: PriceTable, now: float, monotonic: float)
 
 def dollars(exchange: Exchange, prices: PriceTable) -> float:
     """What an exchange cost as far as budgets go, which are in US dollars; 0 where no price is known."""
-    cost = prices.cost_of(*_served_by(exchange), _usage(exchange))
+    cost = prices.cost_of(*_served_by(exchange), usage_of(exchange))
     return cost.amount if cost is not None and cost.currency == DOLLARS else 0.0
 
 
@@ -66,7 +66,7 @@ def _served_by(exchange: Exchange) -> tuple[str, str]:
     return provider, model
 
 
-def _usage(exchange: Exchange) -> Usage:
+def usage_of(exchange: Exchange) -> Usage:
     """As the upstream counted; else what came out is estimated already, and what went in is taken from the size.
 
     An answer that never began used nothing that anybody could know of.

@@ -46,7 +46,7 @@ _UNUSED_EVERY_S: Final = 0.2
 
 
 def new_state(services: Services, books: Books, log: BackgroundHandler | None = None) -> ServerState:
-    return ServerState(
+    state = ServerState(
         log_lines=log.recent if log else RecentLines(),
         lost_log_lines=lambda: log.lost_in_all if log else 0,
         settings=services.settings,
@@ -60,6 +60,8 @@ def new_state(services: Services, books: Books, log: BackgroundHandler | None = 
         clock=services.clock,
         entropy=services.entropy,
     )
+    state.observers.append(state.tally.note)
+    return state
 
 
 class Server:

@@ -15,6 +15,7 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.stored_responses import StoredResponses
+from iflow_cli_proxy.server.tally import Tally
 from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.wiring.accounts import Accounts
 
@@ -47,13 +48,17 @@ class ServerState:
     responses: StoredResponses = field(init=False)
     in_flight: set[Exchange] = field(default_factory=set)
     answers: set[ClientAnswer] = field(default_factory=set)
-    """Those that a drain may have to end."""
+    """To every prompt that is being answered; those that a drain may have to end."""
     sign_ins_waited_for: int = 0
     """Device code flows whose end a client waits for."""
     is_draining: bool = False
     """No new work is taken; `/ready` says so first."""
+    is_accepting: bool = True
+    """False while a person keeps new prompts out; those under way go on."""
+    tally: Tally = field(init=False)
     observers: list[Callable[[Exchange], None]] = field(default_factory=list)
     """Told of every exchange that ended; what they raise is logged and harms nobody (F64)."""
 
     def __post_init__(self) -> None:
         self.responses = StoredResponses(self.clock)
+        self.tally = Tally(self.clock)

@@ -39,7 +39,7 @@ class ClientAnswer:
         self.ending: GatewayError | None = None
         """Why the server itself ended this answer."""
         self._request = request
-        self._exchange = exchange
+        self.exchange = exchange
         self._codec = codec
         self._silence_s = settings.keepalive_s
         self._supervisor = supervisor
@@ -59,14 +59,14 @@ class ClientAnswer:
 
     @property
     def _voice(self) -> Voice:
-        return self._exchange.voice or self._codec
+        return self.exchange.voice or self._codec
 
     async def send(self, answer: WholeAnswer, keep: Keep | None = None) -> web.StreamResponse:
         """Write a body that is all there."""
         if keep is not None:
             keep()
-        self._is_complete = self._exchange.is_committed = True
-        self._exchange.bytes_out = len(answer.body)
+        self._is_complete = self.exchange.is_committed = True
+        self.exchange.bytes_out = len(answer.body)
         response = web.Response(body=answer.body, content_type="application/json", headers=dict(answer.headers))
         await response.prepare(self._request)
         await response.write_eof()
@@ -82,7 +82,7 @@ class ClientAnswer:
                 await self._write(frames)
             self._is_complete = True
             await response.write_eof()
-            self._exchange.status = response.status
+            self.exchange.status = response.status
             return response
         finally:
             await answer.aclose()
@@ -90,7 +90,7 @@ class ClientAnswer:
     async def fail(self, error: GatewayError) -> web.StreamResponse:
         """End an open stream with the protocol's error event, and the chunked body properly."""
         self._is_complete = True
-        self._exchange.error_kind = error.kind
+        self.exchange.error_kind = error.kind
         response = await self._open({})
         await self._write(self._voice.stream_error(error))
         await response.write_eof()
@@ -111,7 +111,7 @@ class ClientAnswer:
         async with self._opening:
             if self._response is None:
                 response = web.StreamResponse(headers={"content-type": self._voice.stream_type, **_HEAD, **headers})
-                self._exchange.is_committed = True
+                self.exchange.is_committed = True
                 await response.prepare(self._request)
                 self._response = response
                 self._wrote_at = self._loop.time()
@@ -123,7 +123,7 @@ class ClientAnswer:
         await self._response.write(frames)
         self._is_writing = False
         self._wrote_at = self._loop.time()
-        self._exchange.bytes_out += len(frames)
+        self.exchange.bytes_out += len(frames)
 
     async def _ping(self) -> None:
         if self._is_complete:
@@ -140,7 +140,7 @@ class ClientAnswer:
         """
         silent_s = self._loop.time() - self._wrote_at
         is_silent = silent_s >= self._silence_s
-        is_due = self._exchange.is_stream and (self.is_open or self._exchange.is_asking)
+        is_due = self.exchange.is_stream and (self.is_open or self.exchange.is_asking)
         may_ping = is_due and bool(self._voice.ping)
         if is_silent and may_ping and not self._has_unsent_bytes():
             self._supervisor.run_once("ping", self._ping())

@@ -17,3 +17,10 @@ async def test_two_servers_count_apart() -> None:
     one.observers.append(print)
 
     assert other.observers == []
+
+
+async def test_each_has_counts_of_its_own_and_begins_with_none() -> None:
+    one, other = shell_state(), shell_state()
+    assert one.is_accepting
+    assert one.tally.requests == 0
+    assert one.tally is not other.tally

@@ -1,0 +1,14 @@
+"""`GET /debug/live`: what is going on at this moment, for whoever may use every account and every model."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from iflow_cli_proxy.server.handlers.accounts import answer_json, refuse_strangers
+from iflow_cli_proxy.server.keys import STATE
+from iflow_cli_proxy.server.live import snapshot
+
+
+async def show_live(request: web.Request) -> web.Response:
+    refuse_strangers(request)
+    return answer_json(snapshot(request.app[STATE]))
