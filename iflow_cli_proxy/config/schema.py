@@ -225,6 +225,15 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricsSettings:
+    """What Prometheus may read at /metrics."""
+
+    enabled: bool = leaf(True, "Count requests, and tell at /metrics.")
+    open: bool = leaf(False, "Show them without a client key; they tell no secret, but accounts, models and traffic.")
+    by_key: bool = leaf(False, "Count requests, tokens and cost for each client key too.", needs_restart=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecuritySettings:
     """How credentials are kept on this machine."""
 
@@ -323,6 +332,7 @@ class Settings:
     conveniences: ConveniencesSettings = field(default_factory=ConveniencesSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pools: Mapping[str, PoolSettings] = field(default_factory=dict)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)

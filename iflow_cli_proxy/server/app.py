@@ -6,10 +6,10 @@ from aiohttp import web
 
 from iflow_cli_proxy.protocols import CODECS, COUNTERS
 from iflow_cli_proxy.server.dialect import GEMINI_METHODS
-from iflow_cli_proxy.server.handlers import accounts, health, live, models, responses, sign_in
+from iflow_cli_proxy.server.handlers import accounts, health, live, metrics, models, responses, sign_in
 from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
 from iflow_cli_proxy.server.handlers.generate import generate
-from iflow_cli_proxy.server.keys import QUESTIONS, STATE
+from iflow_cli_proxy.server.keys import METRICS_PATH, QUESTIONS, STATE
 from iflow_cli_proxy.server.middleware.access_log import log_access
 from iflow_cli_proxy.server.middleware.client_auth import authenticate
 from iflow_cli_proxy.server.middleware.errors import answer_errors
@@ -52,6 +52,7 @@ def build_app(state: ServerState) -> web.Application:
     routes.add_post("/admin/accounts/{id}/reset", accounts.reset, expect_handler=_later)
     for path in GEMINI_METHODS:
         routes.add_post(path, models.refuse_method, expect_handler=_later)
+    routes.add_get(METRICS_PATH, metrics.show)
     routes.add_get("/", health.greet)
     routes.add_get("/health", health.health)
     routes.add_get("/ready", health.ready)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from iflow_cli_proxy.core.errors import StateError
@@ -17,6 +17,7 @@ from iflow_cli_proxy.server.bookkeeping import dollars, row_of
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import spent_by_key
+from iflow_cli_proxy.state.ledger_row import Row
 from iflow_cli_proxy.state.retention import day_of, month_of
 from iflow_cli_proxy.wiring.services import Services
 
@@ -25,11 +26,13 @@ _NOTHING: Final = Spent()
 
 
 class Books:
-    """One for each server. Does nothing where the ledger is switched off."""
+    """One for each server. Writes nothing where the ledger is switched off."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._is_open = False
+        self.readers: list[Callable[[Row], None]] = []
+        """Told of every row, also where the ledger is switched off."""
 
     @property
     def is_refusing(self) -> bool:
@@ -43,9 +46,14 @@ class Books:
 
     def note(self, exchange: Exchange) -> None:
         """An exchange has ended."""
+        if not (self._is_open or self.readers):
+            return
+        clock = self._services.clock
+        row = row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic())
         if self._is_open:
-            clock = self._services.clock
-            self._services.ledger.put(row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic()))
+            self._services.ledger.put(row)
+        for read in self.readers:
+            read(row)
 
     async def open(self, keys: KeyBook) -> None:
         """Begin to write, and tell `keys` what they have spent already."""

@@ -13,3 +13,5 @@ STATE: Final = web.AppKey("state", ServerState)
 QUESTIONS: Final = web.AppKey("questions", dict[object, str])
 """The protocol of each handler that answers prompts: what comes to one of them is a question, answered or refused."""
 EXCHANGE: Final = web.RequestKey("exchange", Exchange)
+METRICS_PATH: Final = "/metrics"
+"""Which the settings may open to callers without a key."""

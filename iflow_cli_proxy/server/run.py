@@ -28,6 +28,7 @@ from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.keeper import Keeper
 from iflow_cli_proxy.state.keys import KeyFile
+from iflow_cli_proxy.state.ledger_row import Row
 from iflow_cli_proxy.telemetry.logging import BackgroundHandler
 from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.transport.base import Transport
@@ -56,6 +57,7 @@ def new_state(services: Services, books: Books, log: BackgroundHandler | None = 
         keys=KeyBook(KeyFile(services.keys_file), clock=services.clock, cost_of=books.cost_of),
         observers=[books.note],
         is_ledger_full=lambda: books.is_refusing,
+        ledger_health=lambda: services.ledger.health,
         supervisor=Supervisor(),
         clock=services.clock,
         entropy=services.entropy,
@@ -72,6 +74,8 @@ class Server:
         self._books = Books(services)
         services.on_own_exchange = self._books.note
         self.state = new_state(services, self._books, log)
+        self.state.connections = lambda: self.listener.connections if self.listener is not None else 0
+        self._books.readers.append(self._count)
         self.listener: Listener | None = None
         self._services = services
         services.gateway.subscribe(self._close_unused_later)
@@ -162,6 +166,10 @@ class Server:
     def _is_busy(self) -> bool:
         """A dismissed connection counts until its last byte has gone to the kernel."""
         return bool(self.state.in_flight) or (self.listener is not None and self.listener.connections > 0)
+
+    def _count(self, row: Row) -> None:
+        if self.state.settings.current.metrics.enabled:
+            self.state.metrics.count(row)
 
     def _close_unused_later(self, _: Gateway) -> None:
         if unused := self._services.transports.unused:

@@ -16,6 +16,8 @@ from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.stored_responses import StoredResponses
 from iflow_cli_proxy.server.tally import Tally
+from iflow_cli_proxy.state.ledger import Health
+from iflow_cli_proxy.telemetry.metrics import Metrics
 from iflow_cli_proxy.telemetry.recent import RecentLines
 from iflow_cli_proxy.wiring.accounts import Accounts
 
@@ -46,6 +48,10 @@ class ServerState:
     lost_log_lines: Callable[[], int] = lambda: 0
     keys: KeyBook = field(default_factory=KeyBook)
     responses: StoredResponses = field(init=False)
+    metrics: Metrics = field(init=False)
+    ledger_health: Callable[[], Health] = Health
+    connections: Callable[[], int] = lambda: 0
+    """How many clients are connected."""
     in_flight: set[Exchange] = field(default_factory=set)
     answers: set[ClientAnswer] = field(default_factory=set)
     """To every prompt that is being answered; those that a drain may have to end."""
@@ -62,3 +68,10 @@ class ServerState:
     def __post_init__(self) -> None:
         self.responses = StoredResponses(self.clock)
         self.tally = Tally(self.clock)
+        self.metrics = Metrics(name_of=self._name_of, by_key=self.settings.current.metrics.by_key)
+
+    def _name_of(self, provider: str, model: str) -> str:
+        """What the catalogue in force calls a provider's model; empty where it has none of that name."""
+        upstream = self.gateway.current.upstreams.get(provider)
+        found = upstream.provider.catalog.split(model)[0] if upstream is not None else None
+        return found.id if found is not None else ""

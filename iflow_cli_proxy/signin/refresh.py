@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Refresher:
         self._turns = Turns(clock, chance)
         self._complaints: dict[str, type[GatewayError]] = {}
         self._unsaved = Unsaved(clock)
+        self.outcomes: Counter[tuple[str, ...]] = Counter()
+        """Of refreshes that were asked for here, by provider: `ok` or the kind of the error."""
 
     @property
     def unsaved(self) -> Mapping[str, StateError]:
@@ -240,6 +243,7 @@ class Refresher:
 
     async def _go_on_without_profile(self, site: _Site, account: SavedAccount, error: GatewayError) -> SavedAccount:
         """The new tokens are good; the key from before goes on, and the new one is asked for later."""
+        self.outcomes[account.provider, error.kind] += 1
         account = outcome.without_profile(account, error, now=self._clock.now())
         self._turns.failed(account, site.sign_in.policy, error, is_over=False)
         self._complain(account.id, _named(account), error, account.last_error)
@@ -253,6 +257,7 @@ class Refresher:
         if newer is not None:
             self._on_change(newer)
             return newer
+        self.outcomes[account.provider, error.kind] += 1
         noted = outcome.failed(account, error, site.sign_in.policy, now=self._clock.now())
         self._turns.failed(noted, site.sign_in.policy, error, is_over=outcome.is_permanent(error))
         self._complain(noted.id, _named(noted), error, noted.last_error)
@@ -297,6 +302,7 @@ class Refresher:
             _LOG.info("the new sign-in of %s is saved at last", _named(account))
 
     def _announce(self, account: SavedAccount) -> None:
+        self.outcomes[account.provider, "ok"] += 1
         self._complaints.pop(account.id, None)
         _LOG.info("refreshed %s, %s", _named(account), _validity(account))
         self._on_change(account)

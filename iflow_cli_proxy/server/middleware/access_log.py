@@ -39,7 +39,9 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         if not status:
             exchange.leave()
             status = exchange.status
-        if protocol and _is_somebodys(exchange, state):
+        if protocol and not _is_somebodys(exchange, state):
+            state.metrics.count_stranger(protocol)
+        elif protocol:
             for observe in state.observers:
                 try:
                     observe(exchange)

@@ -22,7 +22,7 @@ from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller, ClientKey, check_usable, digest_of
 from iflow_cli_proxy.pool.saved import AccountState
 from iflow_cli_proxy.server.dialect import GEMINI
-from iflow_cli_proxy.server.keys import EXCHANGE, STATE
+from iflow_cli_proxy.server.keys import EXCHANGE, METRICS_PATH, STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
@@ -38,9 +38,9 @@ _HINT: Final = "send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path in _OPEN_PATHS:
-        return await handler(request)
     state, exchange = request.app[STATE], request[EXCHANGE]
+    if request.path in _OPEN_PATHS or (request.path == METRICS_PATH and state.settings.current.metrics.open):
+        return await handler(request)
     exchange.caller = caller = _caller_of(request, state)
     exchange.client = caller.name
     key = caller.key

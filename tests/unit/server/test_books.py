@@ -120,3 +120,13 @@ async def test_what_a_request_cost_is_told_in_dollars(tmp_path: Path) -> None:
     assert it.cost_of(exchange(usage=Usage(prompt=500_000))) == 1.0
     beside = exchange(usage=Usage(prompt=50_000))
     assert it.cost_of(exchange(usage=Usage(prompt=500_000), beside=[beside])) == 1.1
+
+
+async def test_readers_are_told_of_every_row_even_where_no_ledger_is_kept(tmp_path: Path) -> None:
+    it, read = books(tmp_path, OFF), list[Row]()
+    it.readers.append(read.append)
+    await it.open(KeyBook())
+    it.note(exchange(usage=Usage(prompt=5)))
+    await it.aclose()
+
+    assert [(row.model_asked, row.prompt) for row in read] == [("m", 5)]
