@@ -31,9 +31,12 @@ from iflow_cli_proxy.cli import (
 )
 from iflow_cli_proxy.cli.output import ExitCode, is_unwritable, report, report_unwritable
 from iflow_cli_proxy.cli.session import RootConfigOption, Session
+from iflow_cli_proxy.cli.speech import FLAG, VARIABLE, asked_for, language_of, speaking
+from iflow_cli_proxy.cli.spoken_help import SpokenGroup
 
 app = typer.Typer(
     name="iflow2api",
+    cls=SpokenGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,10 +59,29 @@ app.command()(version.version)
 app.command()(completion.completion)
 
 
+def _check_language(asked: str) -> str:
+    """What was asked for, when we speak it; the choice itself was made before anything was parsed."""
+    from iflow_cli_proxy.language import LANGUAGES, of_tag
+
+    if asked and not of_tag(asked):
+        raise typer.BadParameter(f"'{asked}' is not one of {', '.join(LANGUAGES)}")
+    return asked
+
+
 @app.callback()
 def root(
     ctx: typer.Context,
     config_file: RootConfigOption = None,
+    lang: Annotated[
+        str,
+        typer.Option(
+            FLAG,
+            envvar=VARIABLE,
+            metavar="en|zh",
+            help="Language of help, messages and errors; else that of the locale.",
+            callback=_check_language,
+        ),
+    ] = "",
     show_version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", callback=version.print_and_leave)
     ] = False,
@@ -70,10 +92,16 @@ def root(
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; `args` stands in for those of the process."""
-    from iflow_cli_proxy.core.errors import GatewayError
-
     _open_missing_streams()
     _never_fail_to_encode()
+    asked, given = asked_for(sys.argv[1:] if args is None else args)
+    with speaking(language_of(asked, os.environ)):
+        _run(given)
+
+
+def _run(args: Sequence[str]) -> None:
+    from iflow_cli_proxy.core.errors import GatewayError
+
     try:
         app(args)
     except GatewayError as error:

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from iflow_cli_proxy.cli.folding import cells, folded, padded
+from iflow_cli_proxy.cli.speech import spoken
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 _GAP: Final = "  "
 _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line ends only Unicode knows, and what turns the direction of writing."""
-_WORD: Final = re.compile(r"(?:`[^`]*`|[^\s`]|`)+")
-"""What stays on one line; what stands in backquotes is one word, spaces and all."""
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -53,13 +54,14 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, spare: int = 0) -> None:
-    """Rows under headings; on a pipe without styles and cuts.
+    """Rows under headings, which are spoken; on a pipe without styles and cuts.
 
     On a screen that is too narrow, as many as `spare` columns at the end are left out before anything is folded.
     """
     clean = [[printable(cell) for cell in row] for row in rows]
+    columns = [spoken(column) for column in columns]
     if not sys.stdout.isatty():
-        typer.echo(_aligned([list(columns), *clean]))
+        typer.echo(_aligned([columns, *clean]))
         return
     from rich.table import Table
     from rich.text import Text
@@ -92,7 +94,7 @@ def say(text: str, style: str = "", *, is_to_copy: bool = False) -> None:
     from rich.text import Text
 
     screen = console(stderr=True)
-    clean = printable(text)
+    clean = printable(spoken(text))
     if screen.is_terminal and not is_to_copy:
         clean = folded(clean, screen.width)
     screen.print(Text(clean, style=style), soft_wrap=True)
@@ -108,7 +110,7 @@ def ask(question: str, *, is_secret: bool = False, default: str = "") -> str:
     if is_secret and not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     try:
-        return str(typer.prompt(question, default or None, hide_input=is_secret, err=True))
+        return str(typer.prompt(spoken(question), default or None, hide_input=is_secret, err=True))
     except typer.Abort:
         raise KeyboardInterrupt from None
 
@@ -164,29 +166,11 @@ def printable(text: str) -> str:
     return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def folded(text: str, width: int) -> str:
-    """Lines of at most `width`; a word or a command in backquotes that is longer has a line of its own."""
-    return "\n".join(_folded_line(line, width) for line in text.split("\n"))
-
-
-def _folded_line(line: str, width: int) -> str:
-    from rich.cells import cell_len
-
-    indent = line[: len(line) - len(line.lstrip())]
-    lines: list[str] = []
-    for word in _WORD.findall(line.strip()):
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(indent + word)
-    return "\n".join(lines)
-
-
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = _widths(rows)
-    lines = (_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    lines = (_GAP.join(padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [max(map(cells, column)) for column in zip(*rows, strict=True)]

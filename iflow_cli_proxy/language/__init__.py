@@ -6,10 +6,10 @@ The house speaks English inside; whoever hands text to a person calls `translate
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from iflow_cli_proxy.language.catalogue import catalogue, page_texts
-from iflow_cli_proxy.language.choice import CHINESE, ENGLISH, LANGUAGES, of_accept_language, of_locale
+from iflow_cli_proxy.language.choice import CHINESE, ENGLISH, LANGUAGES, of_accept_language, of_locale, of_tag
 
 __all__: Final = (
     "CHINESE",
@@ -17,6 +17,7 @@ __all__: Final = (
     "LANGUAGES",
     "of_accept_language",
     "of_locale",
+    "of_tag",
     "page_texts",
     "translate",
 )
@@ -24,4 +25,17 @@ __all__: Final = (
 
 def translate(text: str, language: str) -> str:
     """The same in `language`; what the catalogue does not know stays as it is."""
-    return text if language == ENGLISH or not text else catalogue(language).spoken(text)
+    if language == ENGLISH or not text:
+        return text
+    from iflow_cli_proxy.language.catalogue import catalogue  # lazily: who speaks English needs no reader of TOML
+
+    return catalogue(language).spoken(text)
+
+
+def page_texts(language: str) -> Mapping[str, str]:
+    """What the admin page says, by its English; nothing for English itself."""
+    if language == ENGLISH:
+        return {}
+    from iflow_cli_proxy.language.catalogue import page_texts as texts_of_page
+
+    return texts_of_page(language)

@@ -19,6 +19,8 @@ _FOLDER: Final = Path(__file__).parent
 _REMEMBERED: Final = 2048
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z`])")
 
+_FULL_STOPS: Final = ("\u3002", "\uff01", "\uff1f")
+
 
 class Catalogue:
     """Finds the entry for a text: the same text first, then the template with the most words of its own."""
@@ -73,7 +75,7 @@ def joined(sentences: Iterable[str]) -> str:
     """Sentences one after the other; after a full-width stop there is no space."""
     text = ""
     for sentence in sentences:
-        gap = "" if not text or text.endswith(("。", "!", "?")) else " "
+        gap = "" if not text or text.endswith(_FULL_STOPS) else " "
         text += gap + sentence
     return text
 

@@ -19,7 +19,7 @@ _LONGEST_HEADER: Final = 1000
 def of_locale(environ: Mapping[str, str]) -> str:
     """`zh` for `zh_CN.UTF-8`, `zh_TW`, `zh`; English for everything we do not speak."""
     named = next((text for name in _LOCALE_VARIABLES if (text := environ.get(name))), "")
-    return _spoken(named) or ENGLISH
+    return of_tag(named) or ENGLISH
 
 
 def of_accept_language(header: str) -> str:
@@ -27,15 +27,15 @@ def of_accept_language(header: str) -> str:
     liked: dict[str, float] = {}
     for part in header[:_LONGEST_HEADER].split(","):
         name, _, parameters = part.partition(";")
-        language = _spoken(name.strip())
+        language = of_tag(name.strip())
         if language:
             liked[language] = max(liked.get(language, 0.0), _weight(parameters))
     best = max(liked, key=lambda language: liked[language], default=ENGLISH)
     return best if liked.get(best) else ENGLISH
 
 
-def _spoken(tag: str) -> str:
-    """Ours, for a locale or a language tag; nothing for any other."""
+def of_tag(tag: str) -> str:
+    """The one of ours that a locale or a language tag names, as in `zh_TW.UTF-8` and `zh-CN`; nothing for any other."""
     found = _SUBTAG.match(tag)
     name = found[0].lower() if found else ""
     return name if name in LANGUAGES else ""

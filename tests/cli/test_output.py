@@ -7,7 +7,6 @@ from iflow_cli_proxy.cli.output import (
     ExitCode,
     ask,
     exit_code_of,
-    folded,
     hint_of,
     print_json,
     print_table,
@@ -123,22 +122,6 @@ def test_a_narrow_screen_is_spared_columns_before_words_are_folded(
     assert [line.rstrip() for line in shown.splitlines()] == lines
 
 
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("one two three four", ["one two", "three four"]),
-        ("run `iflow2api login qwen` again", ["run", "`iflow2api login qwen`", "again"]),
-        ("  /a/folder/with/a/name", ["  /a/folder/with/a/name"]),
-        ("one\n\ntwo", ["one", "", "two"]),
-        ("a ` b", ["a ` b"]),
-        ("网关 网关 网关", ["网关 网关", "网关"]),
-    ],
-    ids=["words", "a command", "a path", "its own lines", "a backquote alone", "wide letters"],
-)
-def test_lines_end_between_words_and_never_inside_a_command(text: str, lines: list[str]) -> None:
-    assert folded(text, 10).split("\n") == lines
-
-
 @pytest.mark.parametrize("is_to_copy", [False, True])
 def test_a_screen_gets_folded_remarks_but_what_is_to_be_copied_whole(
     is_to_copy: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -155,3 +138,9 @@ def test_json_is_one_line_of_utf8(capfdbinary: pytest.CaptureFixture[bytes]) -> 
     print_json({"a": "…"})
 
     assert capfdbinary.readouterr().out == '{"a":"…"}\n'.encode()
+
+
+def test_a_table_on_a_pipe_is_aligned_by_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name", "where"], [["工作", "here"], ["work", "there"]])
+
+    assert capsys.readouterr().out == "name  where\n工作  here\nwork  there\n"

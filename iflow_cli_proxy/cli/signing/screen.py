@@ -16,7 +16,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from iflow_cli_proxy.cli.output import folded, printable
+from iflow_cli_proxy.cli.folding import folded
+from iflow_cli_proxy.cli.output import printable
 from iflow_cli_proxy.cli.signing.qr import qr_lines
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.jsonx import Json

@@ -70,7 +70,7 @@ def test_what_resembles_nothing_of_ours_may_belong_to_another_program(variable: 
 
 def test_what_is_ours_but_no_setting_is_listed() -> None:
     assert {
-        "IFLOW2API_HOME", "IFLOW2API_CONFIG", "IFLOW2API_CLIENT_KEY", "IFLOW2API_UPSTREAM_API_KEY",
+        "IFLOW2API_HOME", "IFLOW2API_CONFIG", "IFLOW2API_LANG", "IFLOW2API_CLIENT_KEY", "IFLOW2API_UPSTREAM_API_KEY",
         "IFLOW2API_PASSPHRASE", "IFLOW2API_PASSPHRASE_FILE", "IFLOW2API_KEYS_JSON", "IFLOW2API_KEYS_PATH",
     } == SPECIAL  # fmt: skip
 
