@@ -25,6 +25,7 @@ from iflow_cli_proxy.core.errors import Busy, ClientTooSlow, GatewayError
 from iflow_cli_proxy.server import refusal
 from iflow_cli_proxy.server.head import check_head, is_ignored_upgrade, is_spoken
 from iflow_cli_proxy.server.stall import StallWatch
+from iflow_cli_proxy.telemetry.formats import FIELDS
 
 _LOG: Final = logging.getLogger("iflow2api.connection")
 IDLE_S: Final = 75.0
@@ -177,13 +178,14 @@ class Connection(web.RequestHandler):
         """The answer to bytes that are no request, and to what no middleware caught."""
         if isinstance(exc, ConnectionError):
             raise exc  # nobody is left to tell; aiohttp ends the connection
+        request_id = self._door.new_request_id()
         if isinstance(exc, HttpProcessingError | web.RequestPayloadError):
-            _LOG.debug("refused a request from %s: %s", self._holder, type(exc).__name__)
+            self.log_refusal(type(exc).__name__, request_id)
         else:
-            _LOG.error("our bug, it escaped the application", exc_info=exc)
+            _LOG.error("our bug, it escaped the application", exc_info=exc, extra={FIELDS: {"request_id": request_id}})
         if request.writer.output_size > 0:
             raise ConnectionError("The answer has begun; there is no room for another.")
-        return refusal.response(refusal.of_parser(exc), self._door.new_request_id())
+        return refusal.response(refusal.of_parser(exc), request_id)
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """Called when an answer is out, which is when a connection that has no future ends."""
@@ -201,12 +203,14 @@ class Connection(web.RequestHandler):
         self._body = request.content
         self._break_off_body()
         error = check_head(request)
-        if error is not None:
-            _LOG.debug("refused a request from %s: %s", self._holder, error)
         # 2026-11: aiohttp drops what follows an ignored upgrade in the same packet and reads on behind it, so that the
         # rest of a body would count as a request. Nothing behind such a request is believed.
         self._is_leaving = self._is_leaving or is_ignored_upgrade(request)
         return error
+
+    def log_refusal(self, why: object, request_id: str) -> None:
+        """Under the id that the answer tells."""
+        _LOG.debug("refused a request from %s: %s", self._holder, why, extra={FIELDS: {"request_id": request_id}})
 
     @property
     def is_ending(self) -> bool:
@@ -286,10 +290,11 @@ class Connection(web.RequestHandler):
 
     def _turn_away(self, error: GatewayError) -> None:
         """Answer a head that will never be complete, and close once the client had a moment to read that."""
-        _LOG.debug("refused a request from %s: %s", self._holder, error)
+        request_id = self._door.new_request_id()
+        self.log_refusal(error, request_id)
         transport = self.transport
         assert transport is not None
-        transport.write(self._raw(error))
+        transport.write(refusal.raw_response(error, request_id))
         if transport.can_write_eof():
             transport.write_eof()
         self.close()
@@ -312,7 +317,11 @@ def guard(server: web.Server, door: Door) -> None:
     def guarded(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         connection: Any = request.protocol
         error = connection.begin(request)
-        return handle(request) if error is None else _refuse(request, error, door.new_request_id())
+        if error is None:
+            return handle(request)
+        request_id = door.new_request_id()
+        connection.log_refusal(error, request_id)
+        return _refuse(request, error, request_id)
 
     server.request_handler = guarded
 

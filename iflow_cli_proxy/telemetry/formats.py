@@ -17,6 +17,7 @@ from iflow_cli_proxy.telemetry.redact import one_line, redact
 _SHORT: Final = 100
 FIELDS: Final = "fields"
 """`extra={"fields": {...}}`: what a line holds besides the message."""
+_REQUEST: Final = "iflow2api_request"
 _DOCUMENT: Final = "iflow2api_document"
 
 
@@ -52,8 +53,16 @@ def document_of(record: logging.LogRecord) -> Mapping[str, Any]:
     return line
 
 
+def note_request(record: logging.LogRecord, request_id: str) -> None:
+    """The line belongs to this request, if to any."""
+    if request_id:
+        setattr(record, _REQUEST, request_id)
+
+
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    return getattr(record, FIELDS, None) or {}
+    fields = getattr(record, FIELDS, None) or {}
+    request_id = getattr(record, _REQUEST, "")
+    return {"request_id": request_id, **fields} if request_id else fields
 
 
 def _shown(text: str) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from iflow_cli_proxy.config.schema import LoggingSettings
-from iflow_cli_proxy.telemetry.formats import HumanFormatter, JsonFormatter
+from iflow_cli_proxy.telemetry.formats import HumanFormatter, JsonFormatter, note_request
 from iflow_cli_proxy.telemetry.recent import RecentLines
+from iflow_cli_proxy.telemetry.request import REQUEST_ID
 from iflow_cli_proxy.telemetry.targets import NAME, FileSink, StreamSink, Target, note_of_loss
 
 _MOST_WAITING: Final = 10_000
@@ -54,6 +55,7 @@ class BackgroundHandler(logging.Handler):
             self.dropped += 1
             self._dropped_in_all += 1
             return False
+        note_request(record, REQUEST_ID.get())  # here: the writer's thread serves nobody
         self._waiting.append(record)
         if not self._wake.is_set():
             self._wake.set()

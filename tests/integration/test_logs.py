@@ -236,3 +236,16 @@ async def test_one_request_is_one_line_that_says_how_it_went(tmp_path: Path) -> 
     assert found[1]["message"].endswith(" 400")
     assert found[1]["error"] == "upstream_rejected"
     assert fields_of(lines, "/nothing")[0]["error"] == "not_found"
+
+
+async def test_a_request_that_is_no_request_is_found_by_the_id_of_its_answer(tmp_path: Path) -> None:
+    env = {"IFLOW2API_LOGGING_LEVEL": "debug"}
+    async with RawUpstream([answer(MODELS)]) as upstream:
+        with serving("--upstream", f"{upstream.url}/v1", "--quiet", home=tmp_path, env=env) as running:
+            await upstream.got(1)
+            port = int(running.url.rpartition(":")[2])
+            refused = [(await talk(port, data))[0] for data in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n")]
+        lines = running.log.read_text().splitlines()
+
+    found = {line.get("request_id") for line in fields_of(lines, "refused a request")}
+    assert {one.headers["x-request-id"] for one in refused} == found

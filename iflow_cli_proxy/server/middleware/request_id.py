@@ -14,6 +14,7 @@ from iflow_cli_proxy.server.connection import is_last_answer
 from iflow_cli_proxy.server.dialect import protocol_of
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.refusal import SERVER_NAME
+from iflow_cli_proxy.telemetry.request import REQUEST_ID
 
 HEADER: Final = "x-request-id"
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -33,10 +34,12 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
         answer_id=answer_id(state.entropy),
     )
     request[EXCHANGE] = exchange
+    before = REQUEST_ID.set(name)
     try:
         return await handler(request)
     finally:
         exchange.end()
+        REQUEST_ID.reset(before)
 
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:

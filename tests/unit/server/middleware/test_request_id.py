@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from iflow_cli_proxy.gateway.record import Exchange
-from tests.support.shell import Client, ask, shell, shell_state
+from iflow_cli_proxy.telemetry.request import REQUEST_ID
+from tests.support.shell import QUESTION, Client, ask, shell, shell_state
 
 
 async def answered(client: Client, path: str = "/health", **headers: str) -> dict[str, str]:
@@ -48,3 +49,15 @@ async def test_what_was_held_for_a_request_is_given_back_at_its_end() -> None:
         await ask(client)
 
     assert given == [1]
+
+
+async def test_what_is_logged_meanwhile_knows_whose_it_is() -> None:
+    state, names = shell_state(), list[str]()
+    state.observers.append(lambda _: names.append(REQUEST_ID.get()))
+    async with shell(state) as client:
+        for name in ("one", "two"):
+            async with client.post("/v1/chat/completions", json=QUESTION, headers={"x-request-id": name}):
+                pass
+
+    assert names == ["one", "two"]
+    assert not REQUEST_ID.get()
