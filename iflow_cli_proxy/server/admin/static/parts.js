@@ -1,0 +1,98 @@
+// Small pieces that views share: badges, tiles, empty states, copying, headings.
+
+import { h, replace } from "./dom.js";
+import { icon } from "./icons.js";
+import { complain, toast } from "./toast.js";
+import { later, t } from "./words.js";
+
+const ICONS = { ok: "ok", wait: "clock", warn: "warn", bad: "bad", idle: "idle", info: "info" };
+
+/** States of accounts and keys: how they look, and the word for them. */
+const STATES = {
+  ok: ["ok", later("Ready")],
+  cooling: ["wait", later("Resting")],
+  disabled: ["idle", later("Disabled")],
+  needs_login: ["bad", later("Sign in again")],
+  expired: ["bad", later("Expired")],
+  expiring: ["warn", later("Expires soon")],
+  revoked: ["idle", later("Revoked")],
+  unreadable: ["bad", later("Unreadable")],
+  invalid: ["bad", later("Invalid")],
+  limited: ["warn", later("Limited")],
+};
+
+/** A word with a mark and a colour; the word alone says it all. */
+export function badge(kind, text) {
+  return h("span", { class: `badge ${kind}` }, ICONS[kind] && icon(ICONS[kind]), text);
+}
+
+export function stateBadge(state) {
+  const [kind, word] = STATES[state] ?? ["warn", state.replaceAll("_", " ")];
+  return badge(kind, t(word));
+}
+
+/** A heading with what can be done beside it. */
+export function heading(title, ...beside) {
+  return h("header", { class: "heading" }, h("h1", { tabindex: "-1" }, title), h("div", { class: "row" }, beside));
+}
+
+/** One number with its name; `set(text, note)` changes it. */
+export function tile(label) {
+  const value = h("dd", {}, "–");
+  const note = h("dd", { class: "soft" });
+  const node = h("div", { class: "tile card" }, h("dt", {}, label), value, note);
+  const set = (text, words = "") => {
+    if (value.textContent !== text) value.textContent = text;
+    if (note.textContent !== words) note.textContent = words;
+  };
+  return { node, set };
+}
+
+/** What stands where nothing is yet: a sentence and the next step. */
+export function empty(text, ...steps) {
+  return h("div", { class: "empty" }, h("p", {}, text), steps);
+}
+
+/** A pair of columns: names and what they are. Pairs without a value are left out. */
+export function facts(pairs) {
+  const told = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return h("dl", { class: "facts" }, told.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** A button that copies a text and says so. */
+export function copyButton(text, label = t("Copy")) {
+  const words = h("span", {}, label);
+  const act = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      words.textContent = t("Copied");
+      setTimeout(() => (words.textContent = label), 2000);
+    } catch {
+      toast(t("This browser does not let the page copy."), { kind: "warn", hint: t("Select the text and copy it by hand.") });
+    }
+  };
+  return h("button", { type: "button", class: "secondary", onclick: act }, icon("copy"), words);
+}
+
+/** Fill a place with what is fetched; while it comes and when it fails, that is said there. */
+export async function fetched(place, fetching, draw) {
+  place.setAttribute("aria-busy", "true");
+  try {
+    replace(place, draw(await fetching));
+    return true;
+  } catch (error) {
+    if (error.name !== "AbortError") replace(place, problem(error));
+    complain(error);
+    return false;
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+}
+
+export function problem(error) {
+  return h("div", { class: "notice bad", role: "alert" }, icon("bad"), h("div", {}, h("p", {}, error.message), error.hint && h("p", { class: "soft" }, error.hint)));
+}
+
+export function notice(kind, ...content) {
+  return h("div", { class: `notice ${kind}` }, icon(ICONS[kind]), h("div", {}, content));
+}

@@ -1,0 +1,98 @@
+// The frame around every view: navigation, the state of the gateway, language, theme and the way out.
+
+import { post } from "./api.js";
+import { h, replace, say } from "./dom.js";
+import { icon } from "./icons.js";
+import { changePassword } from "./views/password.js";
+import { connect, connection, disconnect, lastSnapshot, listen } from "./live.js";
+import * as router from "./router.js";
+import { brand, tastes } from "./tastes.js";
+import { busy } from "./toast.js";
+import { accountsView } from "./views/accounts.js";
+import { dashboardView } from "./views/dashboard.js";
+import { keysView } from "./views/keys.js";
+import { logsView } from "./views/logs.js";
+import { modelsView } from "./views/models.js";
+import { playgroundView } from "./views/playground.js";
+import { requestsView } from "./views/requests.js";
+import { settingsView } from "./views/settings.js";
+import { usageView } from "./views/usage.js";
+import { t } from "./words.js";
+
+const VIEWS = [
+  ["", "dashboard", dashboardView],
+  ["accounts", "accounts", accountsView],
+  ["keys", "keys", keysView],
+  ["models", "models", modelsView],
+  ["usage", "usage", usageView],
+  ["requests", "requests", requestsView],
+  ["logs", "logs", logsView],
+  ["playground", "playground", playgroundView],
+  ["settings", "settings", settingsView],
+];
+
+let heard = new AbortController();
+
+export function showShell(page, session, redraw) {
+  heard.abort();
+  heard = new AbortController();
+  const links = VIEWS.map(([name, drawing, view]) => h("a", { href: `#/${name}`, "data-view": name }, icon(drawing), h("span", {}, t(view.title))));
+  const menu = h("button", { class: "quiet menu", "aria-expanded": "false", "aria-controls": "nav", "aria-label": t("Menu"), onclick: () => open(!isOpen()) }, icon("menu"));
+  const isOpen = () => menu.getAttribute("aria-expanded") === "true";
+  const open = (wanted) => {
+    menu.setAttribute("aria-expanded", String(wanted));
+    shell.classList.toggle("open", wanted);
+  };
+  const state = gatewayState();
+  const nav = h("nav", { id: "nav", "aria-label": t("Views") }, links);
+  const main = h("main", { id: "main", tabindex: "-1" });
+  const foot = h("div", { class: "foot" }, ...preferences(session, redraw), h("p", { class: "soft" }, `iflow2api ${session.version}`));
+  const side = h("div", { class: "side" }, nav, foot);
+  const bar = h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, brand(), "iflow2api"), state, menu);
+  const veil = h("div", { class: "veil", onclick: () => open(false) });
+  const shell = h("div", { class: "shell", onkeydown: ({ key }) => key === "Escape" && isOpen() && (open(false), menu.focus()) }, bar, side, veil, main);
+  replace(page, shell);
+  for (const [name, , view] of VIEWS) router.register(name, view);
+  connect();
+  router.start(main, (name) => {
+    open(false);
+    for (const link of links) {
+      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  });
+}
+
+/** Whether it takes requests, and whether this page still hears from it. */
+function gatewayState() {
+  const node = h("p", { class: "gateway", role: "status" });
+  const draw = () => {
+    const snapshot = lastSnapshot();
+    const [kind, text] =
+      connection() === "lost" ? ["bad", t("Connection lost, trying again")]
+      : !snapshot ? ["idle", t("Connecting")]
+      : snapshot.draining ? ["warn", t("Stopping")]
+      : snapshot.accepting ? ["ok", t("Accepting requests")]
+      : ["warn", t("Not accepting requests")];
+    node.className = `gateway ${kind}`;
+    say(node, text);
+  };
+  listen("snapshot", draw, heard.signal);
+  listen("state", draw, heard.signal);
+  draw();
+  return node;
+}
+
+function preferences(session, redraw) {
+  const leave = async ({ currentTarget }) => {
+    const left = await busy(currentTarget, () => post("logout"));
+    if (!left) return;
+    disconnect();
+    redraw({ ...session, signed_in: false, setup_needed: false });
+  };
+  return [
+    h("div", { class: "row tight" }, tastes(redraw)),
+    h("button", { class: "quiet small wide", onclick: changePassword, id: "password" }, icon("lock"), t("Change password")),
+    h("button", { class: "quiet small wide", onclick: leave, id: "sign-out" }, icon("out"), t("Sign out")),
+  ];
+}

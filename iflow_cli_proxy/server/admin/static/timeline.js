@@ -1,0 +1,42 @@
+// The attempts of one request over time: waiting for headers, for the first content, and the answer itself.
+
+import { h, svg } from "./dom.js";
+import { span } from "./format.js";
+import { t } from "./words.js";
+
+/** A bar for each attempt; what it shows stands in words beside it. */
+export function timeline(attempts, durationS) {
+  const end = Math.max(durationS ?? 0, ...attempts.map((attempt) => attempt.ended_s ?? attempt.started_s ?? 0), 0.001);
+  return h(
+    "div",
+    { class: "timeline" },
+    h("ol", {}, attempts.map((attempt) => line(attempt, end))),
+    h("div", { class: "axis", "aria-hidden": "true" }, [0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, share ? span(end * share) : "0"))),
+    h("ul", { class: "legend" }, key("connecting", t("until headers")), key("waiting", t("until the first content")), key("streaming", t("answer"))),
+  );
+}
+
+function line(attempt, end) {
+  const started = attempt.started_s ?? 0;
+  const ended = attempt.ended_s ?? end;
+  const headers = attempt.headers_s ?? ended;
+  const content = attempt.first_content_s ?? ended;
+  const pieces = [
+    ["connecting", started, headers],
+    ["waiting", headers, content],
+    ["streaming", content, ended],
+  ];
+  const bars = pieces.map(([kind, from, to]) => to > from && svg("rect", { class: kind, x: share(from, end), width: share(to - from, end), height: "100%" }));
+  const words = [
+    `${attempt.n ?? ""} ${attempt.account || ""}`.trim(),
+    attempt.route,
+    attempt.status ? String(attempt.status) : null,
+    attempt.error_kind,
+    span(ended - started),
+  ];
+  return h("li", { class: attempt.error_kind ? "failed" : "" }, h("span", { class: "name" }, words.filter(Boolean).join(" · ")), svg("svg", { "aria-hidden": "true" }, bars));
+}
+
+const share = (seconds, end) => `${Math.max(0, Math.min(100, (seconds / end) * 100)).toFixed(2)}%`;
+
+const key = (kind, text) => h("li", {}, svg("svg", { class: "swatch", viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", { class: kind, width: 10, height: 10, rx: 3 })), text);

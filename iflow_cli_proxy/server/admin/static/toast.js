@@ -1,0 +1,39 @@
+// Short messages at the edge of the page; a mistake says what to try next and stays until it is put away.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { t } from "./words.js";
+
+const SHOWN_MS = 6000;
+const MOST = 4;
+
+export function toast(text, { kind = "ok", hint = "" } = {}) {
+  const room = document.getElementById("toasts");
+  const close = h("button", { class: "quiet small", "aria-label": t("Dismiss"), onclick: () => node.remove() }, icon("close"));
+  const words = h("div", {}, h("p", {}, text), hint && h("p", { class: "soft" }, hint));
+  const node = h("div", { class: `toast ${kind}` }, icon(kind), words, close);
+  while (room.children.length >= MOST) room.firstElementChild.remove();
+  room.append(node);
+  if (kind !== "bad") setTimeout(() => node.remove(), SHOWN_MS);
+}
+
+/** An error of the server as a toast; leaving a view is none. */
+export function complain(error) {
+  if (error.name === "AbortError" || error.status === 401) return;
+  toast(error.message, { kind: "bad", hint: error.hint });
+}
+
+/** Run it with the button busy, so that nothing is sent twice; what goes wrong is told. Returns what it returned. */
+export async function busy(button, act) {
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    return await act();
+  } catch (error) {
+    complain(error);
+    return undefined;
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+}

@@ -1,0 +1,107 @@
+// Client keys: who may call the gateway, with which limits, and what they have used.
+
+import { get, post, remove } from "../api.js";
+import { confirm } from "../dialog.js";
+import { h } from "../dom.js";
+import { compact, distance, money, number, when } from "../format.js";
+import { icon } from "../icons.js";
+import { empty, fetched, heading, stateBadge } from "../parts.js";
+import { table } from "../table.js";
+import { busy, toast } from "../toast.js";
+import { later, t } from "../words.js";
+import { createKey, revealSecret } from "./key_form.js";
+
+export const keysView = { title: later("Client keys"), show };
+
+async function show(root, { signal }) {
+  const list = h("div");
+  const load = () => fetched(list, get("keys", { signal }), ({ keys }) => draw(keys, load));
+  const create = () => h("button", { class: "primary", onclick: () => createKey(load) }, icon("plus"), t("Create a key"));
+  const draw = (keys) => (keys.length ? keyTable(keys, load) : empty(t("No client key yet. Without one, only programs on this machine may call the gateway."), create()));
+  root.append(heading(t("Client keys"), create()), list);
+  await load();
+}
+
+function keyTable(keys, reload) {
+  const columns = [
+    { label: t("Name"), isMain: true, cell: (key) => [h("strong", {}, key.name), key.masked && h("code", { class: "soft" }, key.masked)] },
+    { label: t("State"), cell: (key) => stateBadge(key.state) },
+    { label: t("Limits"), cell: limits },
+    { label: t("May use"), cell: reach },
+    { label: t("Today"), isNumber: true, cell: (key) => used(key.used?.today) },
+    { label: t("This month"), isNumber: true, cell: (key) => [used(key.used?.month), spent(key)] },
+    { label: t("Expires"), cell: (key) => (key.expires_at ? when(key.expires_at, distance(key.expires_at)) : t("never")) },
+    { label: t("Actions"), className: "actions", cell: (key) => actions(key, reload) },
+  ];
+  return table(t("Client keys"), columns, keys, { className: "card", rowOf: (node, key) => (node.dataset.name = key.name) });
+}
+
+function limits(key) {
+  const told = [
+    key.rpm && t("{n} requests a minute", { n: number(key.rpm) }),
+    key.tpm && t("{n} tokens a minute", { n: compact(key.tpm) }),
+    key.concurrency && t("{n} at once", { n: number(key.concurrency) }),
+    key.budget && budgetLine(key.budget),
+  ].filter(Boolean);
+  return told.length ? h("ul", { class: "plain" }, told.map((line) => h("li", {}, line))) : h("span", { class: "soft" }, t("no limit"));
+}
+
+function budgetLine({ amount, unit, per }) {
+  const what = unit === "usd" ? money(amount) : t("{n} tokens", { n: compact(amount) });
+  return per === "day" ? t("{what} a day", { what }) : t("{what} a month", { what });
+}
+
+function reach(key) {
+  const told = [...(key.models ?? []), ...(key.pool ? [t("pool {name}", { name: key.pool })] : []), ...(key.accounts ?? [])];
+  return told.length ? told.join(", ") : h("span", { class: "soft" }, t("everything"));
+}
+
+function used(sums) {
+  if (!sums?.requests) return h("span", { class: "soft" }, "–");
+  const price = money(sums.cost);
+  const words = [sums.requests === 1 ? t("1 request") : t("{n} requests", { n: compact(sums.requests) }), t("{n} tokens", { n: compact(sums.tokens) }), price === "–" ? "" : price];
+  return h("ul", { class: "plain" }, words.filter(Boolean).map((line) => h("li", {}, line)));
+}
+
+/** How much of the budget is gone, as a meter with its words. */
+function spent(key) {
+  if (!key.budget) return null;
+  const sums = (key.budget.per === "day" ? key.used?.today : key.used?.month) ?? {};
+  const amount = key.budget.unit === "usd" ? Number(sums.cost?.USD ?? (typeof sums.cost === "number" ? sums.cost : 0)) : (sums.tokens ?? 0);
+  const share = Math.min(1, amount / key.budget.amount);
+  const said = t("{percent} % of the budget", { percent: Math.round(share * 100) });
+  return h("div", { class: "spent" }, h("meter", { min: "0", max: "1", low: "0.75", high: "0.9", optimum: "0", value: share, "aria-label": said }), h("span", { class: "soft" }, said));
+}
+
+function actions(key, reload) {
+  if (key.origin === "auth.client_keys") return h("span", { class: "soft" }, t("from the configuration"));
+  const path = `keys/${encodeURIComponent(key.name)}`;
+  const button = (text, act, kind = "secondary") => h("button", { class: `${kind} small`, "aria-label": `${text}: ${key.name}`, onclick: ({ currentTarget }) => busy(currentTarget, act) }, text);
+  if (key.state === "revoked") return null;
+  return h("div", { class: "row end" }, button(t("Rotate"), () => rotate(key, path, reload)), button(t("Revoke"), () => revoke(key, path, reload), "danger-quiet"));
+}
+
+async function rotate(key, path, reload) {
+  const asked = {
+    title: t("Give {name} another secret?", { name: key.name }),
+    text: t("The old secret goes on working for an hour, so that programs can be changed over. Revoke the key instead if it has leaked."),
+    action: t("Rotate"),
+    isDangerous: false,
+  };
+  if (!(await confirm(asked))) return;
+  const { secret } = await post(`${path}/rotate`, { grace_s: 3600 });
+  revealSecret(key.name, secret);
+  await reload();
+}
+
+async function revoke(key, path, reload) {
+  const asked = {
+    title: t("Revoke {name}?", { name: key.name }),
+    text: t("Whoever uses it is refused from now on. This cannot be taken back."),
+    action: t("Revoke"),
+  };
+  if (!(await confirm(asked))) return;
+  await remove(path);
+  toast(t("{name} is revoked.", { name: key.name }));
+  await reload();
+}

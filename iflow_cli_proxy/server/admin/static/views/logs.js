@@ -1,0 +1,85 @@
+// The log as it is written: new lines arrive by themselves until it is paused.
+
+import { get, withQuery } from "../api.js";
+import { h, replace, say } from "../dom.js";
+import { choices, textField } from "../fields.js";
+import { icon } from "../icons.js";
+import { instant } from "../format.js";
+import { connection, listen } from "../live.js";
+import { empty, heading } from "../parts.js";
+import { complain } from "../toast.js";
+import { later, locale, t } from "../words.js";
+
+const MOST = 2000;
+const SHOWN = 500;
+const LEVELS = ["debug", "info", "warning", "error"];
+const KNOWN = new Set(["seq", "time", "level", "message", "request_id"]);
+const WORDS = { debug: later("Debug"), info: later("Info"), warning: later("Warning"), error: later("Error") };
+
+export const logsView = { title: later("Logs"), show };
+
+async function show(root, { signal }) {
+  const wish = { level: "debug", text: "", isPaused: false };
+  let lines = [];
+  let held = [];
+  const list = h("ol", { class: "loglines card", tabindex: "0", "aria-label": t("Log lines, newest at the end") });
+  const nothing = empty(t("No line fits."));
+  const pause = h("button", { class: "secondary", "aria-pressed": "false", onclick: () => setPaused(!wish.isPaused) }, t("Pause"));
+  const draw = () => {
+    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    const fitting = lines.filter((line) => fits(line, wish)).slice(-SHOWN);
+    replace(list, fitting.map(lineNode));
+    nothing.hidden = fitting.length > 0;
+    list.hidden = !fitting.length;
+    if (isAtEnd) list.scrollTop = list.scrollHeight;
+  };
+  const take = (more) => {
+    const newest = lines.at(-1)?.seq ?? -1;
+    lines = [...lines, ...more.filter((line) => line.seq > newest)].slice(-MOST);
+    draw();
+  };
+  const setPaused = (wanted) => {
+    wish.isPaused = wanted;
+    pause.setAttribute("aria-pressed", String(wanted));
+    if (!wanted) {
+      take(held);
+      held = [];
+    }
+    say(pause, wanted ? t("Go on") : t("Pause"));
+  };
+  const heard = (more) => {
+    if (!wish.isPaused) return take(more);
+    held = [...held, ...more].slice(-MOST);
+    return say(pause, t("Go on ({n} new)", { n: held.length }));
+  };
+  const fetchAll = async () => heard((await get(withQuery("logs", { after: lines.at(-1)?.seq ?? null, level: "debug", limit: MOST }), { signal })).lines);
+  const search = textField(t("Search"), { type: "search", name: "search", placeholder: t("a word or a request id"), oninput: ({ target }) => ((wish.text = target.value.toLowerCase()), draw()) });
+  const levels = choices(t("Least important level"), LEVELS.map((level) => [level, t(WORDS[level])]), wish.level, (level) => ((wish.level = level), draw()));
+  root.append(heading(t("Logs"), pause), h("div", { class: "filters" }, search.node, levels), list, nothing);
+  try {
+    await fetchAll();
+  } catch (error) {
+    complain(error);
+  }
+  list.scrollTop = list.scrollHeight;
+  listen("log", (frame) => heard(frame.lines), signal);
+  listen("state", () => connection() === "live" && fetchAll().catch(() => {}), signal); // what was missed meanwhile
+}
+
+function fits(line, { level, text }) {
+  if (LEVELS.indexOf(line.level) < LEVELS.indexOf(level)) return false;
+  return !text || JSON.stringify(line).toLowerCase().includes(text);
+}
+
+function lineNode(line) {
+  const rest = Object.entries(line).filter(([name, value]) => !KNOWN.has(name) && value !== null && value !== "");
+  const at = instant(line.time);
+  const time = new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(at);
+  return h(
+    "li",
+    { class: line.level },
+    h("time", { datetime: at.toISOString() }, time),
+    h("span", { class: "level" }, ["warning", "error"].includes(line.level) && icon(line.level === "error" ? "bad" : "warn"), t(WORDS[line.level] ?? line.level)),
+    h("span", { class: "said" }, line.message, rest.map(([name, value]) => h("span", { class: "soft" }, ` ${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)), line.request_id && [" ", h("a", { href: `#/requests/${encodeURIComponent(line.request_id)}` }, line.request_id)]),
+  );
+}

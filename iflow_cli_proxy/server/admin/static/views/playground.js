@@ -1,0 +1,83 @@
+// A conversation with any model, through the gateway as every client goes; nothing of it is kept.
+
+import { get, send } from "../api.js";
+import { h, replace } from "../dom.js";
+import { field, numberField, textField, toggle } from "../fields.js";
+import { icon } from "../icons.js";
+import { empty, heading } from "../parts.js";
+import { busy } from "../toast.js";
+import { later, t } from "../words.js";
+import { answerBox } from "./answer_box.js";
+
+export const playgroundView = { title: later("Playground"), show };
+
+async function show(root, { signal }) {
+  const history = [];
+  const talk = h("div", { class: "talk" });
+  const nothing = empty(t("Ask something; the answer streams in here."));
+  const options = optionFields();
+  const prompt = field(t("Your message"), h("textarea", { name: "prompt", rows: 3, placeholder: t("Ctrl+Enter sends it") }));
+  const submit = h("button", { class: "primary", type: "submit" }, icon("send"), t("Send"));
+  const stop = h("button", { class: "danger", type: "button", hidden: true }, icon("stop"), t("Stop"));
+  const clear = h("button", { class: "secondary", onclick: () => (history.splice(0), replace(talk, nothing)) }, t("New conversation"));
+  const act = async (event) => {
+    event.preventDefault();
+    const text = prompt.input.value.trim();
+    if (!text) return prompt.wrong(t("Write something first."));
+    if (!options.model.input.value.trim()) return options.model.wrong(t("Choose a model first."));
+    nothing.remove();
+    prompt.input.value = "";
+    history.push({ role: "user", content: text });
+    const said = await ask(talk, body(options, history), { submit, stop, signal });
+    if (said) history.push({ role: "assistant", content: said });
+    else history.pop();
+    return prompt.input.focus();
+  };
+  const keys = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit();
+  const form = h("form", { class: "card ask", onsubmit: act, onkeydown: keys, novalidate: true }, prompt.node, h("footer", { class: "row end" }, stop, submit));
+  replace(talk, nothing);
+  root.append(heading(t("Playground"), clear), h("div", { class: "playground-body" }, h("div", { class: "stack" }, talk, form), options.node));
+  const { models } = await get("models", { signal });
+  replace(options.names, models.map((model) => h("option", { value: model.id })));
+  if (!options.model.input.value && models.length) options.model.input.value = models[0].id;
+}
+
+function optionFields() {
+  const names = h("datalist", { id: "playground-models" });
+  const model = textField(t("Model"), { name: "model", list: "playground-models", required: true });
+  const system = field(t("System message"), h("textarea", { name: "system", rows: 2 }));
+  const temperature = numberField(t("Temperature"), { name: "temperature", inputmode: "decimal", step: "0.1", max: "2", placeholder: t("default") });
+  const most = numberField(t("Longest answer, tokens"), { name: "max_tokens", placeholder: t("default") });
+  const stream = toggle(t("Stream the answer"), true, { name: "stream" });
+  const node = h("section", { class: "card stack options", "aria-label": t("Options") }, model.node, names, system.node, h("div", { class: "columns" }, temperature.node, most.node), stream.node);
+  return { node, names, model, system, temperature, most, stream };
+}
+
+function body({ model, system, temperature, most, stream }, history) {
+  const rules = system.input.value.trim();
+  const asked = { model: model.input.value.trim(), messages: [...(rules ? [{ role: "system", content: rules }] : []), ...history], stream: stream.input.checked };
+  if (temperature.input.value) asked.temperature = Number(temperature.input.value);
+  if (most.input.value) asked.max_tokens = Number(most.input.value);
+  if (asked.stream) asked.stream_options = { include_usage: true };
+  return asked;
+}
+
+/** Sends it and shows what comes; returns the text of the answer, "" when there was none. */
+async function ask(talk, asked, { submit, stop, signal }) {
+  const stopping = new AbortController();
+  signal.addEventListener("abort", () => stopping.abort());
+  stop.hidden = false;
+  stop.onclick = () => stopping.abort();
+  const box = answerBox(asked.model);
+  talk.append(h("div", { class: "turn you" }, h("p", {}, asked.messages.at(-1).content)), box.node);
+  box.node.scrollIntoView({ block: "nearest" });
+  await busy(submit, async () => {
+    try {
+      await box.take(await send("POST", "playground", asked, { signal: stopping.signal }), asked.stream);
+    } catch (error) {
+      box.fail(error);
+    }
+  });
+  stop.hidden = true;
+  return box.text();
+}

@@ -1,0 +1,110 @@
+// The request log: what was asked, by whom, and what became of it; each leads to its flight record.
+
+import { get, withQuery } from "../api.js";
+import { h, replace } from "../dom.js";
+import { textField, toggle } from "../fields.js";
+import { compact, money, span, when } from "../format.js";
+import { badge, empty, heading, problem } from "../parts.js";
+import { note } from "../router.js";
+import { table } from "../table.js";
+import { busy, complain } from "../toast.js";
+import { later, t } from "../words.js";
+import { showFlight } from "./flight.js";
+
+const PAGE = 50;
+const TYPING_MS = 300;
+const LONGEST_SEARCH = 200;
+
+export const requestsView = {
+  title: later("Requests"),
+  show: (root, { rest, query, signal }) => (rest[0] ? showFlight(root, rest[0], signal) : showLog(root, query, signal)),
+};
+
+async function showLog(root, query, signal) {
+  const wish = Object.fromEntries(["q", "model", "key", "account", "failed"].map((name) => [name, query.get(name) ?? ""]));
+  const place = h("div", { class: "stack" });
+  const load = () => {
+    note(wish);
+    return showPages(place, wish, signal);
+  };
+  const reload = h("button", { class: "secondary", onclick: load }, t("Refresh"));
+  root.append(heading(t("Requests"), reload), filters(wish, load), place);
+  await load();
+}
+
+function filters(wish, load) {
+  let timer = 0;
+  const typed = (name, label, placeholder = "") =>
+    textField(label, {
+      type: "search",
+      name,
+      value: wish[name],
+      placeholder,
+      maxlength: LONGEST_SEARCH,
+      oninput: ({ target }) => {
+        wish[name] = target.value.trim();
+        clearTimeout(timer);
+        timer = setTimeout(load, TYPING_MS);
+      },
+    }).node;
+  const failed = toggle(t("Failed only"), Boolean(wish.failed), {
+    name: "failed",
+    onchange: ({ target }) => {
+      wish.failed = target.checked ? "1" : "";
+      load();
+    },
+  });
+  return h("search", { class: "filters" }, typed("q", t("Search"), t("request id, model, error…")), typed("model", t("Model")), typed("key", t("Key")), typed("account", t("Account")), failed.node);
+}
+
+async function showPages(place, wish, signal) {
+  const rows = [];
+  const more = h("button", { class: "secondary", onclick: () => busy(more, () => next()) }, t("Show older ones"));
+  let cursor = "";
+  const next = async () => {
+    const page = await get(withQuery("requests", { limit: PAGE, before: cursor, ...wish }), { signal });
+    rows.push(...page.requests);
+    cursor = page.next;
+    replace(place, rows.length ? logTable(rows) : empty(t("No request fits. Requests appear here when they have ended.")), page.next ? h("p", { class: "row center" }, more) : null);
+  };
+  place.setAttribute("aria-busy", "true");
+  try {
+    await next();
+  } catch (error) {
+    if (error.name !== "AbortError") replace(place, problem(error));
+    complain(error);
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+}
+
+function logTable(rows) {
+  const columns = [
+    { label: t("Time"), isMain: true, cell: (row) => h("a", { href: `#/requests/${encodeURIComponent(row.id)}` }, when(row.at)) },
+    { label: t("Outcome"), cell: outcome },
+    { label: t("Model"), cell: (row) => model(row) },
+    { label: t("Key"), cell: (row) => row.key || "–" },
+    { label: t("Account"), cell: (row) => row.account || "–" },
+    { label: t("Tokens"), isNumber: true, cell: (row) => tokens(row) },
+    { label: t("Cost"), isNumber: true, cell: (row) => money(row.cost, row.currency) },
+    { label: t("First byte"), isNumber: true, cell: (row) => span(row.first_byte_s) },
+    { label: t("Duration"), isNumber: true, cell: (row) => span(row.duration_s) },
+  ];
+  return table(t("Requests"), columns, rows, { className: "card log", rowOf: (node, row) => (node.dataset.id = row.id) });
+}
+
+export function outcome(row) {
+  if (!row.error_kind) return badge("ok", String(row.status || "200"));
+  const kind = row.error_kind === "client_gone" ? "idle" : "bad";
+  return badge(kind, [row.status, row.error_kind.replaceAll("_", " ")].filter(Boolean).join(" "));
+}
+
+function model({ model_asked: asked, model_served: served }) {
+  return [h("span", {}, asked || "–"), served && served !== asked && h("span", { class: "soft under" }, `→ ${served}`)];
+}
+
+export function tokens(row) {
+  const all = (row.prompt ?? 0) + (row.completion ?? 0);
+  if (!all) return "–";
+  return h("span", { title: t("{prompt} in, {completion} out", { prompt: row.prompt, completion: row.completion }) }, `${row.estimated ? "≈ " : ""}${compact(all)}`);
+}

@@ -1,0 +1,61 @@
+// The input that fits the type of a setting, and how what it holds is read back.
+
+import { h } from "../dom.js";
+import { listOf, select } from "../fields.js";
+import { t } from "../words.js";
+
+/** `{ input, read() }`; `read` gives the value as the server takes it, or an Error that says what is wrong. */
+export function inputFor(leaf) {
+  const common = { name: leaf.name, disabled: Boolean(leaf.locked), spellcheck: "false", autocomplete: "off" };
+  const make = { boolean, choice, integer: numeric, number: numeric, list, table }[leaf.type] ?? text;
+  return make(leaf, common);
+}
+
+function boolean(leaf, common) {
+  const input = h("input", { ...common, type: "checkbox", role: "switch", checked: Boolean(leaf.value) });
+  return { input, read: () => input.checked };
+}
+
+function choice(leaf, common) {
+  const input = select(leaf.choices, leaf.value, common);
+  return { input, read: () => input.value };
+}
+
+function numeric(leaf, common) {
+  const isWhole = leaf.type === "integer";
+  const input = h("input", { ...common, type: "number", inputmode: isWhole ? "numeric" : "decimal", step: isWhole ? "1" : "any", min: leaf.low, max: leaf.high, value: leaf.value ?? "" });
+  const read = () => {
+    if (!input.value.trim() || !Number.isFinite(Number(input.value))) return new Error(t("A number is needed here."));
+    if (isWhole && !Number.isInteger(Number(input.value))) return new Error(t("A whole number is needed here."));
+    return Number(input.value);
+  };
+  return { input, read };
+}
+
+function list(leaf, common) {
+  const items = leaf.value ?? [];
+  const isNumbers = (items.length ? items : (leaf.default ?? [])).some((item) => typeof item === "number");
+  const input = h("textarea", { ...common, rows: Math.min(6, Math.max(2, isNumbers ? 1 : items.length)), value: items.join(isNumbers ? ", " : "\n"), placeholder: leaf.is_secret ? t("hidden") : t("one a line") });
+  return { input, read: () => (isNumbers ? listOf(input.value).map(Number) : listOf(input.value)) };
+}
+
+/** Tables are written as JSON: their values may be anything. */
+function table(leaf, common) {
+  const written = JSON.stringify(leaf.value ?? {}, null, 2);
+  const input = h("textarea", { ...common, class: "code", rows: Math.min(12, written.split("\n").length + 1), value: written });
+  const read = () => {
+    try {
+      const value = JSON.parse(input.value || "{}");
+      if (value && typeof value === "object" && !Array.isArray(value)) return value;
+    } catch {
+      // told below
+    }
+    return new Error(t("This must be a JSON object, such as {example}.", { example: '{"name": "value"}' }));
+  };
+  return { input, read };
+}
+
+function text(leaf, common) {
+  const input = h("input", { ...common, type: leaf.is_secret ? "password" : "text", value: leaf.value ?? "", placeholder: leaf.is_secret && !leaf.value ? t("hidden") : "" });
+  return { input, read: () => input.value };
+}

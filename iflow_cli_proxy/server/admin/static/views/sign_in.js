@@ -1,0 +1,54 @@
+// The way in; after too many mistakes it says how long to wait.
+
+import { adopt, post } from "../api.js";
+import { h } from "../dom.js";
+import { textField } from "../fields.js";
+import { whole } from "../format.js";
+import { notice } from "../parts.js";
+import { busy } from "../toast.js";
+import { t } from "../words.js";
+import { showDoor } from "./door.js";
+
+export function showSignIn(page, redraw, reason = "") {
+  const password = textField(t("Password"), { type: "password", name: "password", autocomplete: "current-password", required: true, autofocus: true });
+  const submit = h("button", { class: "primary", type: "submit" }, t("Sign in"));
+  const act = async (event) => {
+    event.preventDefault();
+    let waitS = 0;
+    await busy(submit, async () => {
+      try {
+        redraw(adopt(await post("login", { password: password.input.value })));
+      } catch (error) {
+        if (![400, 401, 429].includes(error.status)) throw error;
+        waitS = error.status === 429 ? Math.max(1, error.retryAfterS) : 0;
+        password.wrong(error.message);
+        password.input.select();
+      }
+    });
+    if (waitS) countDown(waitS, password, submit);
+  };
+  showDoor(
+    page,
+    redraw,
+    t("Sign in"),
+    reason && notice("info", h("p", {}, reason)),
+    h("form", { onsubmit: act, novalidate: true }, password.node, submit),
+    h("p", { class: "soft" }, t("Forgotten? `iflow2api admin password` in the terminal sets a new one.")),
+  );
+}
+
+/** Keep the button shut for so long, and say how long it still is. */
+function countDown(seconds, password, submit) {
+  const until = Date.now() + seconds * 1000;
+  const tick = () => {
+    const left = Math.ceil((until - Date.now()) / 1000);
+    submit.disabled = left > 0;
+    if (left <= 0 || !submit.isConnected) {
+      password.wrong("");
+      return;
+    }
+    password.wrong(t("Too many attempts. Try again in {time}.", { time: whole(left) }));
+    setTimeout(tick, 1000);
+  };
+  tick();
+}
