@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from iflow_cli_proxy.cli import (
+    admin,
     chat,
     completion,
     config,
@@ -54,6 +55,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")
 app.add_typer(upstream.app, name="upstream")
 app.add_typer(config.app, name="config")
+app.add_typer(admin.app, name="admin")
 app.command()(demo.demo)
 app.command()(version.version)
 app.command()(completion.completion)

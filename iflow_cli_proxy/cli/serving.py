@@ -106,7 +106,8 @@ async def run_plan(plan: ServePlan) -> None:
         )
 
         async def on_ready(server: Server, listener: Listener) -> None:
-            await _announce(plan, services, listener, server.state.keys.names_in_use())
+            page = admin_url(services, listener, server.desk.setup_token)
+            await _announce(plan, services, listener, server.state.keys.names_in_use(), page)
             settle_memory()
 
         raise_descriptor_limit()
@@ -144,8 +145,21 @@ def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
     return replace(settings, routing=routing, providers={"demo": provider})
 
 
-async def _announce(plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str] = ()) -> None:
-    """Everything a person or a program waits for, once connections are accepted. `key_names` are those of keys.toml."""
+def admin_url(services: Services, listener: Listener, setup_token: Secret) -> str:
+    """Where the admin page is, with what opens its first run behind `#`, which no browser sends anywhere; "" for none.
+
+    For a screen, and never for a log (I32, I45).
+    """
+    if not services.settings.current.admin.enabled:
+        return ""
+    return f"{listener.urls[0]}/admin" + (f"#setup={setup_token.reveal()}" if setup_token else "")
+
+
+async def _announce(
+    plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str] = (), page: str = ""
+) -> None:
+    """Everything a person or a program waits for, once connections are accepted. `key_names` are those of keys.toml,
+    `page` is the address of the admin page."""
     wired = services.wired
     for finding in wired.findings:
         _LOG.warning("%s: %s%s", finding.where, finding.problem, f"; {finding.hint}" if finding.hint else "")
@@ -154,13 +168,15 @@ async def _announce(plan: ServePlan, services: Services, listener: Listener, key
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
     is_complete = plan.is_quiet or bool(_model_names(wired))
     if is_complete:
-        _show(plan, services, listener, key_names)  # first, for whoever waits for the file may read what was printed
+        _show(
+            plan, services, listener, key_names, page
+        )  # first, for whoever waits for the file may read what was printed
     if plan.ready_file is not None:
         ready = {"urls": list(listener.urls), "host": listener.host, "port": listener.port}
         write_private(plan.ready_file.absolute(), jsonx.encode(ready) + b"\n")
     if not is_complete:
         await _first_list(services)
-        _show(plan, services, listener, key_names)
+        _show(plan, services, listener, key_names, page)
     if plan.opens_page:
         webbrowser.open(f"{listener.urls[0]}/v1/models")
 
@@ -174,7 +190,7 @@ async def _first_list(services: Services) -> None:
     forget()
 
 
-def _show(plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str]) -> None:
+def _show(plan: ServePlan, services: Services, listener: Listener, key_names: Sequence[str], page: str) -> None:
     # A screen that is gone is no reason not to serve; rich would leave the program at a broken pipe.
     with suppress(OSError, SystemExit):
         if plan.is_quiet:
@@ -185,6 +201,8 @@ def _show(plan: ServePlan, services: Services, listener: Listener, key_names: Se
         # Outside the frame and never wrapped: these are made to be copied.
         for line in _to_copy(services.wired, listener, plan.session.environ, key_names):
             say(line, "green", is_to_copy=True)
+        if page:
+            say(f"{'first run' if '#' in page else 'admin page'}: {page}", "cyan", is_to_copy=True)
 
 
 def _facts(services: Services, listener: Listener, key_names: Sequence[str]) -> Table:

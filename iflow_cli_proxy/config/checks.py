@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Names of providers and kinds: they become file names and environment variables (RELIABILITY I39)."""
 
+_HOST_NAME: Final = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h", "socks4", "socks4a")
@@ -61,6 +62,10 @@ def has_userinfo(url: str) -> bool:
 
 def host(value: str) -> str:
     return "" if value.strip() else "an address such as 127.0.0.1 or 0.0.0.0"
+
+
+def host_names(value: Sequence[str]) -> str:
+    return "" if all(map(_HOST_NAME.fullmatch, value)) else "names without port and path, such as gateway.example.com"
 
 
 def proxy_url(value: str) -> str:

@@ -70,6 +70,17 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdminSettings:
+    """The page at /admin."""
+
+    enabled: bool = leaf(True, "false: nothing is there.")
+    hosts: tuple[str, ...] = leaf(
+        (), "Names it is called by besides localhost and addresses, such as behind a TLS proxy.",
+        check=checks.host_names, example='["gateway.example.com"]',
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class UpstreamSettings:
     """How upstreams are called; each of these may stand in a [providers.NAME] table too."""
 
@@ -324,6 +335,7 @@ class Settings:
 
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    admin: AdminSettings = field(default_factory=AdminSettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     resilience: ResilienceSettings = field(default_factory=ResilienceSettings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from iflow_cli_proxy.protocols import CODECS, COUNTERS
+from iflow_cli_proxy.server.admin.desk import Desk
+from iflow_cli_proxy.server.admin.routes import add_admin_routes
 from iflow_cli_proxy.server.dialect import GEMINI_METHODS
 from iflow_cli_proxy.server.handlers import accounts, health, live, metrics, models, responses, sign_in
 from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
@@ -18,8 +20,8 @@ from iflow_cli_proxy.server.middleware.request_id import name_request, sign
 from iflow_cli_proxy.server.state import ServerState
 
 
-def build_app(state: ServerState) -> web.Application:
-    """No module-level app and no globals: a test passes a state of its own."""
+def build_app(state: ServerState, desk: Desk | None = None) -> web.Application:
+    """No module-level app and no globals: a test passes a state of its own. Without a desk there is no admin page."""
     app = web.Application(middlewares=[name_request, log_access, answer_errors, authenticate, admit])
     app[STATE] = state
     app.on_response_prepare.append(sign)
@@ -49,7 +51,9 @@ def build_app(state: ServerState) -> web.Application:
     routes.add_post("/auth/poll", sign_in.poll, expect_handler=_later)
     routes.add_get("/debug/accounts", accounts.list_accounts)
     routes.add_get("/debug/live", live.show_live)
-    routes.add_post("/admin/accounts/{id}/reset", accounts.reset, expect_handler=_later)
+    routes.add_post("/debug/accounts/{id}/reset", accounts.reset, expect_handler=_later)
+    if desk is not None:
+        add_admin_routes(app, desk, expect_handler=_later)
     for path in GEMINI_METHODS:
         routes.add_post(path, models.refuse_method, expect_handler=_later)
     routes.add_get(METRICS_PATH, metrics.show)

@@ -20,6 +20,7 @@ from iflow_cli_proxy.config.live import Reload, ReloadWatch
 from iflow_cli_proxy.core.errors import Draining
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.books import Books
@@ -79,8 +80,9 @@ class Server:
         self.listener: Listener | None = None
         self._services = services
         services.gateway.subscribe(self._close_unused_later)
+        self.desk = Desk(self.state, services)
         self._runner = web.AppRunner(
-            build_app(self.state), handler_cancellation=True, access_log=None, shutdown_timeout=_ENOUGH_S
+            build_app(self.state, self.desk), handler_cancellation=True, access_log=None, shutdown_timeout=_ENOUGH_S
         )
         self._watch: AccountWatch | None = None
         self._stop = asyncio.Event()
@@ -90,6 +92,8 @@ class Server:
         """Accept connections. Raises ConfigError when the address cannot be had."""
         await asyncio.to_thread(self.state.keys.open)
         await self._books.open(self.state.keys)
+        await self.desk.open()
+        self.state.supervisor.keep_running("admin password", self.desk.run)
         await self._runner.setup()
         self.listener = await listen(self._runner, self.state.settings, entropy=self._services.entropy)
         return self.listener

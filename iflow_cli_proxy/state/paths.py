@@ -28,6 +28,8 @@ class Paths:
     """Model data that replaces the package's."""
     accounts_dir: Path
     keys_file: Path
+    admin_file: Path
+    """The hash of the admin page's password."""
     profiles_dir: Path
     """What `upstream probe` found out, by provider."""
     agents_dir: Path
@@ -57,6 +59,7 @@ def _paths(config: Path, data: Path, logs: Path, cache: Path, config_file: Path 
         models_dir=config / "models",
         accounts_dir=data / "accounts",
         keys_file=data / "keys.toml",
+        admin_file=data / "admin.json",
         profiles_dir=data / "profiles",
         agents_dir=data / "agents",
         ledger_file=data / "usage.sqlite3",

@@ -160,6 +160,11 @@ class Services:
         """Where client keys are kept."""
         return self._paths.keys_file
 
+    @property
+    def admin_file(self) -> Path:
+        """Where the hash of the admin page's password is kept."""
+        return self._paths.admin_file
+
     def wire_again(self) -> None:
         """Build a new gateway around what is known now, under the same settings. Reads nothing."""
         self._put_in_force(self.settings.current, self.accounts.last_known())

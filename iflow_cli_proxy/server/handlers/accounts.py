@@ -1,4 +1,4 @@
-"""`GET /debug/accounts` and `POST /admin/accounts/{id}/reset`: how each account fares, and a fresh start for one.
+"""`GET /debug/accounts` and `POST /debug/accounts/{id}/reset`: how each account fares, and a fresh start for one.
 
 For whoever may use every account and every model (`privilege.py`).
 """

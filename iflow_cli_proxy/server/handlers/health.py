@@ -26,6 +26,8 @@ async def ready(request: web.Request) -> web.Response:
     accounts = len(gateway.turnstile.pool.standings())
     if state.is_draining:
         reason = "draining"
+    elif not state.is_accepting:
+        reason = "stopped: it was told on the admin page to take no requests"
     elif not accounts:
         reason = "no account: `iflow2api login` signs one in, `iflow2api token list` shows what there is"
     else:

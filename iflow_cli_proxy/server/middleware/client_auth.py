@@ -21,6 +21,7 @@ from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller, ClientKey, check_usable, digest_of
 from iflow_cli_proxy.pool.saved import AccountState
+from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.dialect import GEMINI
 from iflow_cli_proxy.server.keys import EXCHANGE, METRICS_PATH, STATE
 from iflow_cli_proxy.server.state import ServerState
@@ -41,6 +42,8 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     state, exchange = request.app[STATE], request[EXCHANGE]
     if request.path in _OPEN_PATHS or (request.path == METRICS_PATH and state.settings.current.metrics.open):
         return await handler(request)
+    if is_admin(request.path):
+        return await handler(request)  # it has a door of its own, and client keys do not open it (I30)
     exchange.caller = caller = _caller_of(request, state)
     exchange.client = caller.name
     key = caller.key

@@ -18,6 +18,8 @@ from iflow_cli_proxy.core.errors import (
     TooLarge,
 )
 from iflow_cli_proxy.protocols import CODECS
+from iflow_cli_proxy.server.admin.answers import error_answer
+from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.keys import EXCHANGE
 from iflow_cli_proxy.telemetry.formats import FIELDS
 
@@ -65,13 +67,19 @@ def explain(request: web.Request, error: Exception) -> GatewayError:
 
 
 def error_response(request: web.Request, error: GatewayError) -> web.Response:
-    """`error` in the words of the protocol that was asked for."""
+    """`error` in the words of the protocol that was asked for, or of the admin page."""
     exchange = request[EXCHANGE]
     exchange.error_kind = error.kind
+    if is_admin(request.path):
+        return _closed_after(error, error_answer(error))
     reply = CODECS[exchange.protocol].encode_error(error, exchange.request_id)
     response = web.Response(
         status=reply.status, body=reply.body, content_type="application/json", headers=dict(reply.headers)
     )
+    return _closed_after(error, response)
+
+
+def _closed_after(error: GatewayError, response: web.Response) -> web.Response:
     if isinstance(error, _CLOSES_CONNECTION):
         response.force_close()
     return response

@@ -10,6 +10,8 @@ from aiohttp.typedefs import Handler
 
 from iflow_cli_proxy.core.ids import answer_id, request_id
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.admin.answers import seal
+from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.connection import is_last_answer
 from iflow_cli_proxy.server.dialect import protocol_of
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
@@ -47,6 +49,8 @@ async def sign(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers[HEADER] = request[EXCHANGE].request_id
     headers[hdrs.SERVER] = SERVER_NAME
+    if is_admin(request.path):
+        seal(headers)
     if hdrs.CACHE_CONTROL not in headers:
         headers[hdrs.CACHE_CONTROL] = "no-store"
     if is_last_answer(request) or request.app[STATE].is_draining:

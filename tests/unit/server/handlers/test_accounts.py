@@ -64,7 +64,7 @@ def fails(gateway: RunningGateway, error: Exception, model: str = "glm-5") -> No
 
 
 async def reset(gateway: RunningGateway, **options: str) -> int:
-    return (await call(gateway, "POST", f"/admin/accounts/{ID}/reset", **options))[0]
+    return (await call(gateway, "POST", f"/debug/accounts/{ID}/reset", **options))[0]
 
 
 async def test_an_account_that_nothing_is_wrong_with(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_a_reset_does_not_switch_on_what_a_person_switched_off(tmp_path: P
 @pytest.mark.parametrize("account", ["nobody", "..%2F..%2Fetc", "%00", "a" * 300])
 async def test_i39_nobody_is_not_found(tmp_path: Path, account: str) -> None:
     async with door(tmp_path) as gateway:
-        status, body = await call(gateway, "POST", f"/admin/accounts/{account}/reset")
+        status, body = await call(gateway, "POST", f"/debug/accounts/{account}/reset")
     assert status in (400, 404)
     assert account not in str(body)
 
@@ -177,7 +177,7 @@ async def test_i39_nobody_is_not_found(tmp_path: Path, account: str) -> None:
 async def test_a_file_that_is_gone_is_told_without_its_path(tmp_path: Path) -> None:
     async with door(tmp_path) as gateway:
         store(tmp_path).delete(ID)
-        status, body = await call(gateway, "POST", f"/admin/accounts/{ID}/reset")
+        status, body = await call(gateway, "POST", f"/debug/accounts/{ID}/reset")
     assert status >= 500
     assert str(tmp_path) not in str(body)
 

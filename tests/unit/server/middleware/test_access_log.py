@@ -184,8 +184,8 @@ async def test_ids_that_are_keys_are_not_in_the_log(
     caplog: pytest.LogCaptureFixture, accepts: bool, shown: str
 ) -> None:
     state = shell_state(access_log=True, auth=AuthSettings(accept_account_ids=accepts))
-    async with shell(state) as client, client.post(f"/admin/accounts/{ID}/reset") as response:
+    async with shell(state) as client, client.post(f"/debug/accounts/{ID}/reset") as response:
         await response.read()
 
     ((message, _),) = lines(caplog)
-    assert message == f"POST /admin/accounts/{shown}/reset 404"
+    assert message == f"POST /debug/accounts/{shown}/reset 404"

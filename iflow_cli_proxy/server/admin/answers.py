@@ -1,0 +1,64 @@
+"""How the admin page is answered: JSON, errors in the page's own shape, and the headers that seal every answer.
+
+Knows the wire. Refuses to know who asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.errors import ConfigError, GatewayError
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.protocols.openai_errors import TABLE
+
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""On every answer under /admin."""
+
+_LONGEST_WAIT_S: Final = 86_400
+
+
+def seal(headers: CIMultiDict[str]) -> None:
+    """Add what every answer carries; a page with a policy of its own keeps it."""
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def json_answer(value: Json, status: int = 200) -> web.Response:
+    return web.Response(body=jsonx.encode(value), content_type="application/json", status=status)
+
+
+def error_answer(error: GatewayError) -> web.Response:
+    """`{"error": {"kind", "message", "hint", "param"}}`; `kind` is the error's own word where it has one."""
+    told = {"kind": error.code or error.kind, "message": error.message, "hint": error.hint, "param": _param(error)}
+    response = json_answer({"error": told}, status_of(error))
+    if error.retry_after_s is not None:
+        wait_s = math.ceil(min(max(1.0, error.retry_after_s), _LONGEST_WAIT_S))
+        response.headers[hdrs.RETRY_AFTER] = str(wait_s)
+    return response
+
+
+def status_of(error: GatewayError) -> int:
+    """Its own where it has one. What is wrong with the settings is what the person has just asked for."""
+    if error.status is not None and 400 <= error.status < 600:
+        return error.status
+    return 400 if isinstance(error, ConfigError) else TABLE[error.kind].status
+
+
+def _param(error: GatewayError) -> str | None:
+    """A field of the body is called like its flag of the command line, which errors from below name."""
+    return error.param.removeprefix("--") if error.param else None

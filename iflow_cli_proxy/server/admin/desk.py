@@ -1,0 +1,134 @@
+"""What the calls of the admin page share: who is signed in, the password, the first run, and the server they steer.
+
+Knows when a password changes and whose sessions end with that. Refuses to know requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
+from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.server.admin import passwords
+from iflow_cli_proxy.server.admin.sessions import Sessions
+from iflow_cli_proxy.server.admin.throttle import Throttle
+from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash, Stamp
+from iflow_cli_proxy.wiring.services import Services
+
+_LOG: Final = logging.getLogger("iflow2api.admin")
+LOOK_EVERY_S: Final = 1.0
+_HASHED_AT_ONCE: Final = 2
+"""Each takes 32 MB and a tenth of a second of a core, which answers share with it."""
+
+
+class Desk:
+    """One for each server."""
+
+    def __init__(self, state: ServerState, services: Services) -> None:
+        self.state = state
+        self.services = services
+        self.sessions = Sessions(state.clock)
+        self.throttle = Throttle(state.clock)
+        self.setup_token = Secret()
+        """Opens the first run once, while there is no password; empty else."""
+        self._file = AdminFile(services.admin_file)
+        self._stamp: Stamp | None = None
+        self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
+
+    async def open(self) -> None:
+        """Look whether there is a password, and make a token for the first run if there is none."""
+        self._stamp = await asyncio.to_thread(self._file.stamp)
+        self.setup_token = Secret() if self._stamp else Secret(secrets.token_urlsafe(24))
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Take up what the terminal does to the password; every session ends with it."""
+        while True:
+            await sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        stamp = await asyncio.to_thread(self._file.stamp)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        self.setup_token = Secret()
+        ended = self.sessions.end_all()
+        _LOG.info("admin: the password was changed in the terminal; %d sessions ended", ended)
+
+    async def has_password(self) -> bool:
+        return await asyncio.to_thread(self._file.stamp) is not None
+
+    async def check_password(self, given: str, address: str) -> None:
+        """Raises RateLimited, Unauthenticated, or InvalidRequest (409) while there is no password."""
+        self.throttle.knock(address)
+        kept = await asyncio.to_thread(self._file.load)
+        async with self._hashing:
+            is_right = await asyncio.to_thread(passwords.is_right, given, kept)
+        if kept is None:
+            raise InvalidRequest(
+                "There is no password yet.",
+                hint="open the address that `iflow2api serve` has printed, or `iflow2api admin password`",
+                status=409,
+                code="setup_needed",
+            )
+        if not is_right:
+            self.throttle.failed(address)
+            raise Unauthenticated(
+                "The password is wrong.", hint="`iflow2api admin password` sets another one", code="wrong_password"
+            )
+        self.throttle.succeeded(address)
+
+    async def set_first_password(self, token: str, password: str, address: str) -> None:
+        """The first run, for whoever holds the token: it opens nothing a second time (I32).
+
+        Raises:
+            RateLimited: too many tries.
+            InvalidRequest: there is a password already (409), the token is wrong (403), or the password is weak.
+        """
+        self.throttle.knock(address)
+        known = self.setup_token.reveal()
+        given = token.encode("utf-8", "surrogatepass")
+        is_token = bool(known) and secrets.compare_digest(given, known.encode())
+        if not known or not is_token:
+            self.throttle.failed(address)
+            raise await self._no_first_run()
+        passwords.check_new(password)
+        hashed = await self._hashed(password)
+        if not await asyncio.to_thread(self._file.save_first, hashed):
+            raise await self._no_first_run()
+        await self._is_ours()
+        self.throttle.succeeded(address)
+
+    async def set_password(self, password: str) -> int:
+        """Put another one in force; how many sessions ended. Raises InvalidRequest for a weak one."""
+        passwords.check_new(password, param="new")
+        await asyncio.to_thread(self._file.save, await self._hashed(password))
+        await self._is_ours()
+        return self.sessions.end_all()
+
+    async def _hashed(self, password: str) -> PasswordHash:
+        async with self._hashing:
+            return await asyncio.to_thread(passwords.hash_of, password)
+
+    async def _is_ours(self) -> None:
+        """What has just been written is no news."""
+        self._stamp = await asyncio.to_thread(self._file.stamp)
+        self.setup_token = Secret()
+
+    async def _no_first_run(self) -> InvalidRequest:
+        if await self.has_password():
+            return InvalidRequest(
+                "There is a password already.", hint="sign in with it", status=409, code="set_up_already"
+            )
+        return InvalidRequest(
+            "This is not the token of the first run.",
+            hint="`iflow2api serve` prints an address with it when it starts; `iflow2api admin password` needs none",
+            status=403,
+            code="wrong_token",
+            param="token",
+        )

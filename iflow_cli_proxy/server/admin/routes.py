@@ -1,0 +1,44 @@
+"""Every path of the admin page, what it needs, and who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from iflow_cli_proxy.core.errors import NotFound
+from iflow_cli_proxy.server.admin import pages, sign_in
+from iflow_cli_proxy.server.admin.desk import Desk
+from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
+from iflow_cli_proxy.server.admin.paths import START
+from iflow_cli_proxy.server.admin.visit import Visit
+
+ExpectHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
+
+CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
+    ("GET", "", Needs.NOTHING, pages.show_page),
+    ("GET", "/", Needs.NOTHING, pages.show_page),
+    ("GET", "/static/{path:.+}", Needs.NOTHING, pages.show_file),
+    ("GET", "/session", Needs.ORIGIN, sign_in.show_session),
+    ("POST", "/setup", Needs.ORIGIN, sign_in.set_up),
+    ("POST", "/login", Needs.ORIGIN, sign_in.log_in),
+    ("POST", "/logout", Needs.SESSION, sign_in.log_out),
+    ("POST", "/password", Needs.SESSION, sign_in.change_password),
+)
+
+
+def add_admin_routes(app: web.Application, desk: Desk, *, expect_handler: ExpectHandler) -> None:
+    """The page and its calls, and behind them a door for everything else that begins like them."""
+    for method, path, needs, handler in CALLS:
+        guard = guarded(desk, needs, handler)
+        if method == "GET":
+            app.router.add_get(START + path, guard)
+        else:
+            app.router.add_route(method, START + path, guard, expect_handler=expect_handler)
+    nothing = guarded(desk, Needs.NOTHING, _nothing)
+    app.router.add_route("*", START + "/{rest:.*}", nothing, expect_handler=expect_handler)
+
+
+async def _nothing(visit: Visit) -> Answer:
+    raise NotFound(f"There is nothing at this path for {visit.request.method}.")

@@ -1,0 +1,99 @@
+"""`/admin/session`, `setup`, `login`, `logout`, `password`: how somebody comes in, and out again.
+
+Every way in makes a session of its own: what a browser held before means nothing afterwards (I34).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from iflow_cli_proxy import __version__
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.server.admin.answers import json_answer
+from iflow_cli_proxy.server.admin.guard import COOKIE, is_https
+from iflow_cli_proxy.server.admin.paths import START
+from iflow_cli_proxy.server.admin.sessions import Session
+from iflow_cli_proxy.server.admin.visit import Visit
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SetUp:
+    token: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Login:
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    current: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """The body of calls that say everything in their path."""
+
+
+async def show_session(visit: Visit) -> Json:
+    return await _document(visit, visit.session)
+
+
+async def set_up(visit: Visit) -> web.StreamResponse:
+    given = await visit.body(_SetUp)
+    await visit.desk.set_first_password(given.token, given.password, visit.address)
+    visit.note("the first password was set")
+    return await _come_in(visit)
+
+
+async def log_in(visit: Visit) -> web.StreamResponse:
+    given = await visit.body(_Login)
+    await visit.desk.check_password(given.password, visit.address)
+    visit.note("signed in")
+    return await _come_in(visit)
+
+
+async def log_out(visit: Visit) -> web.StreamResponse:
+    await visit.body(Nothing)
+    visit.note("signed out")
+    visit.desk.sessions.end(visit.signed_in)
+    response = json_answer({"signed_out": True})
+    response.del_cookie(COOKIE, path=START, httponly=True, samesite="Strict", secure=is_https(visit.request))
+    return response
+
+
+async def change_password(visit: Visit) -> web.StreamResponse:
+    """All sessions end, this one too: another one takes its place."""
+    given = await visit.body(_Change)
+    await visit.desk.check_password(given.current, visit.address)
+    ended = await visit.desk.set_password(given.new)
+    visit.note("the password was changed; %d sessions ended", ended)
+    return await _come_in(visit)
+
+
+async def _come_in(visit: Visit) -> web.StreamResponse:
+    if visit.session is not None:
+        visit.desk.sessions.end(visit.session)
+    secret, session = visit.desk.sessions.begin()
+    response = json_answer(await _document(visit, session))
+    response.set_cookie(
+        COOKIE, secret.reveal(), path=START, httponly=True, samesite="Strict", secure=is_https(visit.request)
+    )
+    return response
+
+
+async def _document(visit: Visit, session: Session | None) -> Json:
+    sessions = visit.desk.sessions
+    return {
+        "setup_needed": session is None and not await visit.desk.has_password(),
+        "signed_in": session is not None,
+        "csrf": None if session is None else session.csrf,
+        "version": __version__,
+        "expires_in_s": None if session is None else math.floor(sessions.seconds_left(session)),
+    }
