@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.language import ENGLISH, of_accept_language, translate
 from iflow_cli_proxy.protocols.openai_errors import TABLE
 
 HEADERS: Final[Mapping[str, str]] = {
@@ -38,14 +39,28 @@ def seal(headers: CIMultiDict[str]) -> None:
         headers.setdefault(name, value)
 
 
+def language_of(request: web.BaseRequest) -> str:
+    """What the person at the page reads."""
+    return of_accept_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+
+
 def json_answer(value: Json, status: int = 200) -> web.Response:
     return web.Response(body=jsonx.encode(value), content_type="application/json", status=status)
 
 
-def error_answer(error: GatewayError) -> web.Response:
-    """`{"error": {"kind", "message", "hint", "param"}}`; `kind` is the error's own word where it has one."""
-    told = {"kind": error.code or error.kind, "message": error.message, "hint": error.hint, "param": _param(error)}
-    response = json_answer({"error": told}, status_of(error))
+def error_document(error: GatewayError, language: str = ENGLISH) -> dict[str, Json]:
+    """`kind` is the error's own word where it has one."""
+    return {
+        "kind": error.code or error.kind,
+        "message": translate(error.message, language),
+        "hint": translate(error.hint, language),
+        "param": _param(error),
+    }
+
+
+def error_answer(error: GatewayError, language: str = ENGLISH) -> web.Response:
+    """`{"error": {"kind", "message", "hint", "param"}}`."""
+    response = json_answer({"error": error_document(error, language)}, status_of(error))
     if error.retry_after_s is not None:
         wait_s = math.ceil(min(max(1.0, error.retry_after_s), _LONGEST_WAIT_S))
         response.headers[hdrs.RETRY_AFTER] = str(wait_s)

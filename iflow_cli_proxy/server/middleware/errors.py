@@ -18,7 +18,7 @@ from iflow_cli_proxy.core.errors import (
     TooLarge,
 )
 from iflow_cli_proxy.protocols import CODECS
-from iflow_cli_proxy.server.admin.answers import error_answer
+from iflow_cli_proxy.server.admin.answers import error_answer, language_of
 from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.keys import EXCHANGE
 from iflow_cli_proxy.telemetry.formats import FIELDS
@@ -71,7 +71,7 @@ def error_response(request: web.Request, error: GatewayError) -> web.Response:
     exchange = request[EXCHANGE]
     exchange.error_kind = error.kind
     if is_admin(request.path):
-        return _closed_after(error, error_answer(error))
+        return _closed_after(error, error_answer(error, language_of(request)))
     reply = CODECS[exchange.protocol].encode_error(error, exchange.request_id)
     response = web.Response(
         status=reply.status, body=reply.body, content_type="application/json", headers=dict(reply.headers)
