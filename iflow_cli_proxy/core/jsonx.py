@@ -7,7 +7,7 @@ The rest of the house never imports a JSON library. Everything that can be wrong
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -109,6 +109,12 @@ def convert(value: Json, shape: type[T], path: str = "") -> T:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         raise _named(error, path) from error
+
+
+def schemas(shapes: Iterable[type], prefix: str) -> dict[str, Json]:
+    """JSON Schema of Structs and of all they hold, by name; a reference is `prefix` and a name."""
+    _, found = msgspec.json.schema_components(shapes, ref_template=f"{prefix}{{name}}")
+    return found
 
 
 def to_builtins(value: msgspec.Struct) -> dict[str, Json]:

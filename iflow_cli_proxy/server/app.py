@@ -8,7 +8,7 @@ from iflow_cli_proxy.protocols import CODECS, COUNTERS
 from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.routes import add_admin_routes
 from iflow_cli_proxy.server.dialect import GEMINI_METHODS
-from iflow_cli_proxy.server.handlers import accounts, health, live, metrics, models, responses, sign_in
+from iflow_cli_proxy.server.handlers import accounts, docs, health, live, metrics, models, responses, sign_in
 from iflow_cli_proxy.server.handlers.count_tokens import count_tokens
 from iflow_cli_proxy.server.handlers.generate import generate
 from iflow_cli_proxy.server.keys import METRICS_PATH, QUESTIONS, STATE
@@ -57,6 +57,9 @@ def build_app(state: ServerState, desk: Desk | None = None) -> web.Application:
     for path in GEMINI_METHODS:
         routes.add_post(path, models.refuse_method, expect_handler=_later)
     routes.add_get(METRICS_PATH, metrics.show)
+    routes.add_get("/openapi.json", docs.openapi)
+    routes.add_get("/docs", docs.page)
+    routes.add_get("/docs/{file}", docs.file)
     routes.add_get("/", health.greet)
     routes.add_get("/health", health.health)
     routes.add_get("/ready", health.ready)

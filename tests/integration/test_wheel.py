@@ -22,6 +22,8 @@ DATA_FILES: Final = {
     "iflow_cli_proxy/providers/iflow/models.toml",
     "iflow_cli_proxy/providers/presets.toml",
     "iflow_cli_proxy/py.typed",
+    "iflow_cli_proxy/server/openapi/data/openai.json",
+    "iflow_cli_proxy/server/openapi/pages/docs.html",
 }
 
 

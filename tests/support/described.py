@@ -1,0 +1,166 @@
+"""The gateway as its own OpenAPI document describes it: every example as a request, and what is wrong with an answer.
+
+`openapi_3_1.json` is the OpenAPI Initiative's schema of such documents, of 2022-10-07
+(spec.openapis.org/oas/3.1/schema).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiohttp
+from jsonschema import Draft202012Validator
+
+from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.server.openapi.document import build
+
+DOCUMENT: Final = build()
+META_SCHEMA: Final = jsonx.decode(Path(__file__).with_name("openapi_3_1.json").read_bytes())
+_TOLD: Final = ("x-request-id", "x-iflow2api-", "x-should-retry", "retry-after", "request-id", "etag")
+"""Headers that begin so are ours, and have to be described."""
+
+
+@dataclass(frozen=True)
+class Example:
+    path: str
+    method: str
+    operation: Mapping[str, Any]
+    told: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return f"{self.operation['operationId']}.{self.told['name']}"
+
+    @property
+    def body(self) -> Json:
+        """None where there is none."""
+        media = self.operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        found = media.get("examples", {}).get(self.told["name"])
+        return None if found is None else found["value"]
+
+    def url(self, ids: Mapping[str, str]) -> str:
+        """Its path, with these instead of the ones that are only known once another example was answered."""
+        path = self.path
+        for name, value in {**self.told.get("path", {}), **ids}.items():
+            path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+        return path
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    @property
+    def type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0]
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation, one after the other."""
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def examples() -> list[Example]:
+    return [
+        Example(path, method, operation, told)
+        for path, method, operation in operations()
+        for told in operation.get("x-examples", ())
+    ]
+
+
+async def ask(session: aiohttp.ClientSession, base: str, example: Example, **headers: str) -> Answer:
+    """Send it, after those that it needs the answer of."""
+    ids = {}
+    for name, earlier in example.told.get("after", {}).items():
+        [first] = [one for one in examples() if one.id == earlier]
+        ids[name] = jsonx.decode((await ask(session, base, first, **headers)).body)["id"]
+    return await send(
+        session,
+        example.method,
+        base + example.url(ids),
+        body=example.body,
+        params=example.told.get("query"),
+        headers={**example.told.get("headers", {}), **headers},
+    )
+
+
+async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: Json = None, **more: Any) -> Answer:
+    sent = {} if body is None else {"json": body}
+    async with session.request(method, url, allow_redirects=False, **sent, **more) as answer:
+        return Answer(
+            answer.status, {name.lower(): value for name, value in answer.headers.items()}, await answer.read()
+        )
+
+
+def complaints(operation: Mapping[str, Any], answer: Answer) -> list[str]:
+    """Where an answer is not what the operation promises; nothing if it is."""
+    told = response_of(operation, answer.status)
+    if told is None:
+        return [f"status {answer.status} is not described; it says {answer.body[:300]!r}"]
+    found = [
+        f"the header {name} is not described at {answer.status}"
+        for name in answer.headers
+        if name.startswith(_TOLD) and name not in told.get("headers", {})
+    ]
+    content = told.get("content", {})
+    if not content and not answer.body:
+        return found
+    media = content.get(answer.type)
+    if media is None:
+        return [*found, f"{answer.type} is not described at {answer.status}, only {', '.join(content)}"]
+    return [*found, *_of_body(media, answer)]
+
+
+def response_of(operation: Mapping[str, Any], status: int) -> dict[str, Any] | None:
+    """By the status itself, else by its range."""
+    responses = operation["responses"]
+    told = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+    return None if told is None else resolved(told)
+
+
+def resolved(value: Any) -> Any:
+    """What a reference names."""
+    while "$ref" in value:
+        place: Any = DOCUMENT
+        for name in value["$ref"].removeprefix("#/").split("/"):
+            place = place[name]
+        value = place
+    return value
+
+
+def faults(schema: Json, value: Json) -> list[str]:
+    """What is wrong with a value by a schema of the document."""
+    validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+    return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
+
+
+def events_of(answer: Answer) -> list[bytes]:
+    """The data of each event of a stream, end marks included."""
+    if answer.type == "application/x-ndjson":
+        return answer.body.splitlines()
+    lines = answer.body.splitlines()
+    return [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
+
+
+def _of_body(media: Mapping[str, Any], answer: Answer) -> list[str]:
+    if "x-item-schema" not in media:
+        value = jsonx.decode(answer.body) if answer.type.endswith("json") else answer.body.decode()
+        return faults(media["schema"], value)
+    events = events_of(answer)
+    if not events:
+        return ["the stream has no events"]
+    if end := media.get("x-end"):
+        if events[-1] != end.encode():
+            return [f"the stream ends in {events[-1]!r}"]
+        events.pop()
+    return [fault for event in events for fault in faults(media["x-item-schema"], jsonx.decode(event))]
