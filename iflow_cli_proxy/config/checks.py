@@ -51,6 +51,12 @@ def http_url_or_empty(value: str) -> str:
     return "a URL without user and password (the key belongs in api_key_env)" if has_userinfo(value) else ""
 
 
+def collector_url(value: str) -> str:
+    if not is_http_url(value):
+        return "a URL such as http://127.0.0.1:4318"
+    return "a URL without user and password (they belong in a header)" if has_userinfo(value) else ""
+
+
 def is_http_url(value: str) -> bool:
     return _is_url(value, ("http", "https"))
 

@@ -245,6 +245,27 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TracingSettings:
+    """Spans for an OpenTelemetry collector; they hold no words of a conversation."""
+
+    enabled: bool = leaf(False, "Send a span for each question and try; takes the extra `otel`.", needs_restart=True)
+    endpoint: str = leaf(
+        "http://127.0.0.1:4318", "Where the collector takes OTLP by HTTP.", check=checks.collector_url, is_url=True,
+        needs_restart=True,
+    )  # fmt: skip
+    headers: Mapping[str, str] = leaf(
+        {}, "Headers the collector wants.", check=checks.headers, hides_values=True, needs_restart=True,
+        example='{ "authorization" = "Basic dXNlcjpwYXNz" }',
+    )  # fmt: skip
+    service_name: str = leaf("iflow2api", "What the collector knows us by.", check=checks.not_empty, needs_restart=True)
+    sample_ratio: float = leaf(
+        1.0, "Share of the questions that is traced where the client's own trace does not decide it.", low=0, high=1,
+        needs_restart=True,
+    )  # fmt: skip
+    propagate: bool = leaf(False, "Tell upstreams the trace too (traceparent).", needs_restart=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecuritySettings:
     """How credentials are kept on this machine."""
 
@@ -345,6 +366,7 @@ class Settings:
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pools: Mapping[str, PoolSettings] = field(default_factory=dict)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)

@@ -126,6 +126,7 @@ class Attempt:
         """The headers of a reply that is not ours to close any more."""
         self._names: Mapping[str, str] = {}
         """The client's names of tools to those upstream, where they differ."""
+        self._status = 0
         self._is_sent = False
         self._is_closed = False
         exchange = question.exchange
@@ -161,7 +162,8 @@ class Attempt:
     async def _ask(self, request: UpstreamRequest) -> tuple[Found, UpstreamReply]:
         question, provider = self._question, self._upstream.provider
         with question.deadline:
-            reply = self._reply = await self._upstream.transport.send(request)
+            reply = self._reply = await self._upstream.transport.send(self._traced(request))
+        self._status = reply.status
         opening = Opening(
             codec=question.codec,
             voice=question.voice,
@@ -203,8 +205,18 @@ class Attempt:
                 route=str(self.route),
                 error_kind=kind,
                 duration_s=self._clock.monotonic() - self._started_at,
+                started_at=self._started_at,
+                status=self._status,
             )
         )
+
+    def _traced(self, request: UpstreamRequest) -> UpstreamRequest:
+        """With the span that this attempt will be told as, where upstreams are to know it."""
+        trace = self._question.exchange.trace
+        if trace is None or not trace.is_passed_on:
+            return request
+        number = len(self._question.exchange.attempts) + 1
+        return msgspec.structs.replace(request, headers={**request.headers, **trace.headers(number)})
 
     def _call(self, provider: Provider) -> Call:
         envelope, profile = self._question.envelope, self._upstream.profile

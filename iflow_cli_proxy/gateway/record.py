@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from iflow_cli_proxy.core.repair import Note
+from iflow_cli_proxy.core.trace import Trace
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.progress import Progress
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
@@ -27,6 +28,10 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     error_kind: str = ""
     """Empty when the attempt was good."""
     duration_s: float = 0.0
+    started_at: float = 0.0
+    """Monotonic seconds."""
+    status: int = 0
+    """Of the upstream's answer; 0 where none came."""
 
 
 class Exchange(msgspec.Struct, kw_only=True, eq=False):
@@ -70,6 +75,8 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     bytes_out: int = 0
     notes: tuple[Note, ...] = ()
     """What translation left out or said in another way, in the last attempt."""
+    trace: Trace | None = None
+    """Where it stands in a trace; None where nobody traces."""
     voice: Voice | None = None
     """What speaks to the client, once its request was understood."""
     progress: Progress | None = None

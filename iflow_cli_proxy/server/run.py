@@ -27,6 +27,7 @@ from iflow_cli_proxy.server.books import Books
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.listener import Listener, listen
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.server.tracing import Tracing
 from iflow_cli_proxy.signin.keeper import Keeper
 from iflow_cli_proxy.state.keys import KeyFile
 from iflow_cli_proxy.state.ledger_row import Row
@@ -77,6 +78,9 @@ class Server:
         self.state = new_state(services, self._books, log)
         self.state.connections = lambda: self.listener.connections if self.listener is not None else 0
         self._books.readers.append(self._count)
+        if services.settings.current.tracing.enabled:
+            self.state.tracing = Tracing.open(services.settings.current.tracing, services.clock, services.entropy)
+            self.state.observers.append(self.state.tracing.note)
         self.listener: Listener | None = None
         self._services = services
         services.gateway.subscribe(self._close_unused_later)
@@ -149,6 +153,8 @@ class Server:
                 await watch.save()
         finally:
             await self._books.aclose()
+            if self.state.tracing is not None:
+                await asyncio.to_thread(self.state.tracing.close)
             await self._services.aclose()
 
     async def _pause(self, limit_s: float) -> None:

@@ -16,6 +16,7 @@ from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.stored_responses import StoredResponses
 from iflow_cli_proxy.server.tally import Tally
+from iflow_cli_proxy.server.tracing import Tracing
 from iflow_cli_proxy.state.ledger import Health
 from iflow_cli_proxy.telemetry.metrics import Metrics
 from iflow_cli_proxy.telemetry.recent import RecentLines
@@ -49,6 +50,7 @@ class ServerState:
     keys: KeyBook = field(default_factory=KeyBook)
     responses: StoredResponses = field(init=False)
     metrics: Metrics = field(init=False)
+    tracing: Tracing | None = None
     ledger_health: Callable[[], Health] = Health
     connections: Callable[[], int] = lambda: 0
     """How many clients are connected."""

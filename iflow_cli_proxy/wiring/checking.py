@@ -15,6 +15,7 @@ from iflow_cli_proxy.providers import build_provider, sign_in_of
 from iflow_cli_proxy.state.accounts import AccountStore
 from iflow_cli_proxy.state.keys import KeyFile
 from iflow_cli_proxy.state.paths import Paths
+from iflow_cli_proxy.telemetry.traces import check_installed
 from iflow_cli_proxy.transport.trust import tls_context
 from iflow_cli_proxy.wiring.known import opens_door
 from iflow_cli_proxy.wiring.pricing import all_prices
@@ -36,6 +37,7 @@ def checked(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Set
         sign_in_of(name, table, around)
         _check_authorities(name, table, settings.upstream)
     gateway_rules(settings)
+    check_installed(settings.tracing)
     named = settings.routing.default_provider
     if named and named.lower() not in tables:
         raise ConfigError(

@@ -56,6 +56,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "curl_cffi": ("transport", "cli.version"),
     "keyring": ("state.vault", "state.sealing"),
     "msgspec": ("core", "protocols", "routing", "pool", "transport", "providers", "gateway", "state.connections"),
+    "opentelemetry": ("telemetry.otlp",),
     "platformdirs": ("state",),
     "prometheus_client": ("telemetry",),
     "rich": ("cli",),

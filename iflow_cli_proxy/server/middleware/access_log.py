@@ -28,6 +28,8 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
     exchange = request[EXCHANGE]
     protocol = request.app[QUESTIONS].get(request.match_info.handler)
     exchange.protocol = protocol or exchange.protocol
+    if protocol and state.tracing is not None:
+        exchange.trace = state.tracing.begin(request)
     status = 0
     try:
         response = await handler(request)

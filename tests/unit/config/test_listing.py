@@ -65,7 +65,8 @@ def test_only_the_address_the_workers_the_log_the_ledger_and_the_encryption_need
     assert listed == [
         "server.host", "server.port", "server.workers",
         "logging.format", "logging.file", "logging.max_bytes", "logging.files", "ledger.enabled",
-            "metrics.by_key",        "security.encrypt",
+            "metrics.by_key", "tracing.enabled", "tracing.endpoint", "tracing.headers", "tracing.service_name",
+            "tracing.sample_ratio", "tracing.propagate",        "security.encrypt",
     ]  # fmt: skip
     assert not needs_restart(("server",))
     assert not needs_restart(("providers", "desk", "base_url"))
