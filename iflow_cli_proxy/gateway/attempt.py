@@ -5,6 +5,7 @@ Knows the provider, the transport and the pipes only by their interfaces. Refuse
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +31,8 @@ from iflow_cli_proxy.providers.base import Call, Provider
 from iflow_cli_proxy.routing.parameters import ParameterRule, apply_rules
 from iflow_cli_proxy.routing.resolve import Route
 from iflow_cli_proxy.transport.base import Transport, UpstreamReply, UpstreamRequest
+
+_LOG: Final = logging.getLogger("iflow2api.gateway")
 
 CANCELLED: Final = "cancelled"
 """Ending of an attempt that nothing was wrong with: the client left, or the gateway is stopping."""
@@ -150,6 +153,7 @@ class Attempt:
         exchange.answered_by = self.route
         exchange.waited_s = question.deadline.waited_s
         exchange.first_byte_s = self._clock.monotonic() - exchange.started_at
+        _LOG.debug("the answer begins with status %d after %.3f s", reply.status, exchange.first_byte_s)
         headers = self._headers(reply)
         if isinstance(found, Begun):
             self._turnstile.vouch(self.lease)

@@ -7,6 +7,7 @@ may follow is decided in `retry.py`, who may be called in the pool; this module 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -41,8 +42,10 @@ from iflow_cli_proxy.protocols.base import Codec, Envelope
 from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
+_LOG: Final = logging.getLogger("iflow2api.gateway")
 _LONGEST_RENEWAL_S: Final = 20.0
 """A request waits no longer for a newer credential; the refresh itself goes on for the next one."""
+_WORTH_TELLING_S: Final = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,7 @@ class Course:
         lease = await self._lease(route, upstream)
         question.deadline.restart()  # the time in the queue was not the upstream's
         tries.attempts += 1
+        _LOG.debug("attempt %d: %s as %s", tries.attempts, route, lease.account.label)
         attempt = Attempt(
             question,
             route=route,
@@ -137,6 +141,7 @@ class Course:
             return await attempt.run()
         except GatewayError as error:
             advise(error, upstream.provider)
+            _LOG.debug("attempt %d failed: %s: %s", tries.attempts, error.kind, error.message)
             tries.failures.pop(lease.account.id, None)
             tries.failures[lease.account.id] = error
             attempt.close(error)
@@ -185,7 +190,10 @@ class Course:
                 has_elsewhere=len(self._left) > 1,
             )
         finally:
-            tries.queued_s += turnstile.now() - began_at
+            waited_s = turnstile.now() - began_at
+            tries.queued_s += waited_s
+            if waited_s > _WORTH_TELLING_S:
+                _LOG.debug("waited %.2f s for an account of %s", waited_s, route.provider)
         tries.renewed_now = ""
         if lease.account.fresh_until > self._means.clock.monotonic():
             return lease

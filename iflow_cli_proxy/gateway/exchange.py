@@ -6,6 +6,7 @@ shown content, nothing has gone to the client and the next attempt may follow; a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,6 +42,7 @@ from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 Recall: TypeAlias = Callable[[Envelope], Envelope]
 
+_LOG: Final = logging.getLogger("iflow2api.gateway")
 _NO_RETRY_HEADER: Final = "x-no-retry"
 _TIMEOUT_HEADER: Final = "x-request-timeout"
 _MOST_ROUTES: Final = 1024
@@ -120,6 +122,8 @@ class Gateway:
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
         exchange.voice = voice = codec.voice(envelope)
         routes = self._able_routes(codec, self._allowed_routes(envelope.model, exchange.caller.key))
+        if _LOG.isEnabledFor(logging.DEBUG):
+            _LOG.debug("asked for %s: %s", envelope.model, ", then ".join(map(str, routes)))
         if (at_once := codec.answer_at_once(envelope, self._means.clock.now())) is not None:
             return WholeAnswer(body=at_once, headers={})
         seam = self._seam(codec, voice, envelope)

@@ -249,3 +249,23 @@ async def test_a_request_that_is_no_request_is_found_by_the_id_of_its_answer(tmp
 
     found = {line.get("request_id") for line in fields_of(lines, "refused a request")}
     assert {one.headers["x-request-id"] for one in refused} == found
+
+
+async def test_a_debug_log_tells_what_became_of_each_request(tmp_path: Path) -> None:
+    """Route, each attempt and how it failed, under the id of the request; no word of what was said."""
+    busy = answer(b'{"error":{"message":"too busy just now"}}', 503)
+    env = {"IFLOW2API_LOGGING_LEVEL": "debug", "IFLOW2API_RESILIENCE_RETRY_BACKOFF_MS": "0"}
+    async with RawUpstream([answer(MODELS)], [busy], [GOOD_ANSWER]) as upstream:
+        with serving("--upstream", f"{upstream.url}/v1", "--quiet", home=tmp_path, env=env) as running:
+            await upstream.got(1)
+            port = int(running.url.rpartition(":")[2])
+            assert (await ask(port, request(GOOD_BODY, b"x-request-id: mine-1"))).status == 200
+        lines = running.log.read_text().splitlines()
+
+    told = [line["message"] for line in fields_of(lines, "mine-1")]
+    assert told[:2] == ["asked for m: upstream/m", "attempt 1: upstream/m as upstream"]
+    assert told[2].startswith("attempt 1 failed: upstream_overloaded: ")
+    assert told[-3] == "attempt 2: upstream/m as upstream"
+    assert told[-2].startswith("the answer begins with status 200 after ")
+    assert told[-1] == "POST /v1/chat/completions 200"
+    assert not [line for line in lines if '"hi"' in line or "hello" in line]
