@@ -28,14 +28,14 @@ def usage(
     """
     from contextlib import closing
 
-    from iflow_cli_proxy.cli.accounting.question import question_from
     from iflow_cli_proxy.cli.accounting.screen import Report, show
     from iflow_cli_proxy.cli.accounting.shapes import as_csv as csv_of
-    from iflow_cli_proxy.cli.accounting.shapes import as_json as json_of
     from iflow_cli_proxy.cli.output import print_json, print_text, say
     from iflow_cli_proxy.core.clock import SystemClock
     from iflow_cli_proxy.state.ledger_file import open_reader
     from iflow_cli_proxy.state.ledger_queries import sums_by
+    from iflow_cli_proxy.state.ledger_question import question_from
+    from iflow_cli_proxy.state.ledger_shapes import usage_json
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
@@ -53,7 +53,7 @@ def usage(
             trends = sums_by(connection, (*question.by, "day"), *span, is_local=True) if has_trends else []
             report = Report(question=question, groups=groups, days=days, days_of_groups=trends)
     if as_json:
-        print_json(json_of(question, report.groups))
+        print_json(usage_json(question, report.groups))
     elif as_csv:
         print_text(csv_of(question, report.groups).rstrip("\n"))
     elif report.groups:

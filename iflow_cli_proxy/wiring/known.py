@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from iflow_cli_proxy.core.secret import Secret
@@ -18,6 +19,16 @@ from iflow_cli_proxy.signin.place import Place
 
 KEY_LIKE_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """An id that is as hard to guess as a client key, and may be one (`auth.accept_account_ids`)."""
+
+
+class Origin(StrEnum):
+    """Where an account is kept."""
+
+    OURS = "ours"
+    LIVE = "live"
+    """In a file of another program, used where it lies."""
+    VARIABLE = "variable"
+    """In the configuration or the environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,12 @@ class KnownAccount:
     def is_usable(self, now: float) -> bool:
         """Whether requests may go out on it."""
         return self.is_used and not self.is_sealed and (self.place is None or self.saved.is_usable(now))
+
+
+def origin_of(known: KnownAccount) -> Origin:
+    if known.is_ours:
+        return Origin.OURS
+    return Origin.VARIABLE if known.place is None else Origin.LIVE
 
 
 def opens_door(account: SavedAccount) -> bool:

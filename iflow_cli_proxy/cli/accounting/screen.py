@@ -14,9 +14,9 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Final
 
 from iflow_cli_proxy.cli.accounting.drawing import aligned, bar, buckets, columns, short, sparks
-from iflow_cli_proxy.cli.accounting.question import Question, day_of
 from iflow_cli_proxy.cli.output import console, print_text, printable
 from iflow_cli_proxy.state.ledger_queries import DOLLARS, Group, Sums, total
+from iflow_cli_proxy.state.ledger_question import Question, day_of
 
 if TYPE_CHECKING:
     from rich.console import Console

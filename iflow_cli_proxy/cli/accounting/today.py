@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from iflow_cli_proxy.cli.accounting.drawing import short
-from iflow_cli_proxy.cli.accounting.question import day_began
 from iflow_cli_proxy.cli.output import say
 from iflow_cli_proxy.core.errors import StateError
-from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import Sums, by_account
+from iflow_cli_proxy.state.ledger_question import day_began
 
 NO_USE: Final = Sums()
 
@@ -47,13 +46,3 @@ def today_text(sums: Sums) -> str:
         return ""
     failed = [f"{sums.errors:,} failed"] if sums.errors else []
     return " · ".join([f"{sums.requests:,}", f"{short(sums.tokens)} tokens", *failed])
-
-
-def today_shape(sums: Sums) -> dict[str, Json]:
-    """The stable shape for `--json`; costs by currency."""
-    return {
-        "requests": sums.requests,
-        "errors": sums.errors,
-        "tokens": sums.tokens,
-        "cost": {name: round(amount, 8) for name, amount in sums.cost.items()},
-    }

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from enum import StrEnum
 from math import inf
 from pathlib import Path
 from typing import Final
 
-from iflow_cli_proxy.cli.accounting.today import NO_USE, today_shape, today_text
+from iflow_cli_proxy.cli.accounting.today import NO_USE, today_text
 from iflow_cli_proxy.cli.accounts.naming import SHORT_ID
 from iflow_cli_proxy.core.instants import instant, rfc3339
 from iflow_cli_proxy.core.jsonx import Json
@@ -21,9 +20,10 @@ from iflow_cli_proxy.core.spans import span
 from iflow_cli_proxy.pool.saved import AuthType, SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding
 from iflow_cli_proxy.state.ledger_queries import Sums
+from iflow_cli_proxy.state.ledger_shapes import short_json
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.accounts import KnownAccount
-from iflow_cli_proxy.wiring.known import is_resting, state_word
+from iflow_cli_proxy.wiring.known import is_resting, origin_of, state_word
 
 NOTHING_YET: Final = (
     "There are no accounts yet. Sign in with `iflow2api login`, or bring some: `iflow2api token import`."
@@ -31,22 +31,6 @@ NOTHING_YET: Final = (
 
 _MOST_OF_AN_ERROR: Final = 40
 _SEALED: Final = "sealed, so not known here"
-
-
-class Origin(StrEnum):
-    """Where an account is kept."""
-
-    OURS = "ours"
-    LIVE = "live"
-    """In a file of another program, used where it lies."""
-    VARIABLE = "variable"
-    """In the configuration or the environment."""
-
-
-def origin_of(known: KnownAccount) -> Origin:
-    if known.is_ours:
-        return Origin.OURS
-    return Origin.VARIABLE if known.place is None else Origin.LIVE
 
 
 def file_of(known: KnownAccount, paths: Paths) -> Path | None:
@@ -175,7 +159,7 @@ def as_json(
         "refreshed_at": _moment(account.refreshed_at),
         "last_used_at": _moment(account.last_used_at),
         "request_count": account.request_count,
-        "today": today_shape(today),
+        "today": short_json(today),
         "last_error": account.last_error,
         "last_error_at": _moment(account.last_error_at),
         "rests_until": _moment(account.rests_until if is_resting(account, now) else None),

@@ -5,9 +5,9 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from iflow_cli_proxy.cli.accounting.question import Question
 from iflow_cli_proxy.cli.accounting.screen import Report, chart, cost_text, footnotes, headline, show
 from iflow_cli_proxy.state.ledger_queries import Group, Sums
+from iflow_cli_proxy.state.ledger_question import Question
 
 SINCE = 1_795_003_200.0
 """2026-11-18T12:00:00Z."""

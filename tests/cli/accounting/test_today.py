@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.cli.accounting.question import day_began
-from iflow_cli_proxy.cli.accounting.today import NO_USE, read_today, today_shape, today_text
+from iflow_cli_proxy.cli.accounting.today import NO_USE, read_today, today_text
 from iflow_cli_proxy.state.ledger_queries import Sums
+from iflow_cli_proxy.state.ledger_question import day_began
+from iflow_cli_proxy.state.ledger_shapes import short_json
 from tests.support.ledgers import NOON, fill, row
 
 
@@ -61,4 +62,4 @@ def test_the_text_is_short_and_names_failures(sums: Sums, text: str) -> None:
 def test_the_shape_holds_costs_by_currency() -> None:
     sums = Sums(requests=2, errors=1, prompt=7, completion=3, cost={"USD": 0.25})
 
-    assert today_shape(sums) == {"requests": 2, "errors": 1, "tokens": 10, "cost": {"USD": 0.25}}
+    assert short_json(sums) == {"requests": 2, "errors": 1, "tokens": 10, "cost": {"USD": 0.25}}

@@ -7,8 +7,8 @@ from math import inf
 
 import pytest
 
-from iflow_cli_proxy.cli.accounting.question import day_of, question_from
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.state.ledger_question import day_of, question_from
 
 NOW = datetime(2026, 11, 20, 2, 30, tzinfo=UTC).timestamp()
 

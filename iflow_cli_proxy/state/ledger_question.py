@@ -1,6 +1,6 @@
-"""What a person asks the ledger, made of the words of the command line or refused with the flag that is wrong.
+"""What a person asks the ledger: the words of a command line or a query, read or refused with the flag that is wrong.
 
-Days are those of this machine's zone. Imported only by commands that ask the ledger.
+Days are those of this machine's zone.
 """
 
 from __future__ import annotations
