@@ -65,10 +65,10 @@ def create(
     """Make a key and print it, once: only a hash is kept."""
     import os
 
-    from iflow_cli_proxy.cli.keys import view as view
-    from iflow_cli_proxy.cli.keys.wishes import Wish, check_pool, key_from
     from iflow_cli_proxy.core.clock import SystemClock
     from iflow_cli_proxy.pool.client_key import digest_of, new_secret
+    from iflow_cli_proxy.state import key_shapes as shapes
+    from iflow_cli_proxy.state.key_wishes import Wish, check_pool, key_from
 
     opened, now, secret = session(ctx, config), SystemClock().now(), new_secret(os.urandom)
     wish = Wish(
@@ -85,10 +85,10 @@ def create(
         note=note,
     )
     key = key_from(wish, digest_of(secret.reveal()), now)
-    check_pool(pool, opened)
+    check_pool(pool, opened.load()[0].pools if pool else ())
     _file(opened).add(key)
     if as_json:
-        print_json({"key": secret.reveal(), **view.as_json(key, now)})
+        print_json({"key": secret.reveal(), **shapes.as_json(key, now)})
         return
     print_text(secret.reveal())
     say(f"{name} is made. {_ONCE}")
@@ -101,14 +101,15 @@ def list_keys(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOpt
     """List every key, those of the configuration too."""
     from iflow_cli_proxy.cli.keys import view as view
     from iflow_cli_proxy.core.clock import SystemClock
+    from iflow_cli_proxy.state import key_shapes as shapes
 
     opened = session(ctx, config)
     loaded, now = _file(opened).load(), SystemClock().now()
     settings, _ = opened.load()
     configured = settings.auth.client_keys
     if as_json:
-        shapes = [view.as_json(key, now) for key in loaded.keys]
-        print_json({"keys": shapes + [view.configured_json(*one) for one in enumerate(configured, 1)]})
+        listed = [shapes.as_json(key, now) for key in loaded.keys]
+        print_json({"keys": listed + [shapes.configured_json(*one) for one in enumerate(configured, 1)]})
     elif loaded.keys or configured:
         rows = [view.row(key, now) for key in loaded.keys]
         rows += [view.configured_row(*one) for one in enumerate(configured, 1)]
@@ -124,12 +125,13 @@ def show(ctx: typer.Context, name: NameArgument, as_json: JsonOption = False, co
     """Show everything about one key but its secret, which nobody has."""
     from iflow_cli_proxy.cli.keys import view as view
     from iflow_cli_proxy.core.clock import SystemClock
+    from iflow_cli_proxy.state import key_shapes as shapes
     from iflow_cli_proxy.state.keys import find_key
 
     known = {key.name: key for key in _file(session(ctx, config)).load().keys}
     key, now = find_key(known, name), SystemClock().now()
     if as_json:
-        print_json(view.as_json(key, now))
+        print_json(shapes.as_json(key, now))
     else:
         print_table(("what", "value"), view.details(key, now))
 
@@ -148,24 +150,24 @@ def rotate(
     """Give a key a new secret and print it, once; limits and counts stay."""
     import os
 
-    from iflow_cli_proxy.cli.keys import view as view
-    from iflow_cli_proxy.cli.keys.wishes import rotated, seconds_of
     from iflow_cli_proxy.core.clock import SystemClock
     from iflow_cli_proxy.core.spans import span
     from iflow_cli_proxy.pool.client_key import digest_of, new_secret
+    from iflow_cli_proxy.state import key_shapes as shapes
+    from iflow_cli_proxy.state.key_wishes import rotated, seconds_of
 
     grace_s = seconds_of(grace, "--grace") if grace else 0.0
     now, secret = SystemClock().now(), new_secret(os.urandom)
     digest = digest_of(secret.reveal())
     (key,) = _file(session(ctx, config)).change([name], lambda old: rotated(old, digest, now, grace_s))
     if as_json:
-        print_json({"key": secret.reveal(), **view.as_json(key, now)})
+        print_json({"key": secret.reveal(), **shapes.as_json(key, now)})
         return
     print_text(secret.reveal())
     say(f"{name} has a new secret. {_ONCE}")
     say(f"The old one works for another {span(grace_s)}." if grace_s else "The old one has ended.")
     if not key.is_usable(now):
-        say(f"The key itself is {view.state_of(key, now)}.", "yellow")
+        say(f"The key itself is {shapes.state_of(key, now)}.", "yellow")
 
 
 @app.command()
@@ -177,8 +179,8 @@ def revoke(
     config: ConfigOption = None,
 ) -> None:
     """End keys for good: nothing brings their secrets back."""
-    from iflow_cli_proxy.cli.keys.wishes import revoked
     from iflow_cli_proxy.core.clock import SystemClock
+    from iflow_cli_proxy.state.key_wishes import revoked
     from iflow_cli_proxy.state.keys import find_key
 
     file, now = _file(session(ctx, config)), SystemClock().now()

@@ -23,6 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from iflow_cli_proxy.config.schema import ServerSettings
 from iflow_cli_proxy.core.errors import Busy, ClientTooSlow, GatewayError
 from iflow_cli_proxy.server import refusal
+from iflow_cli_proxy.server.admin.masking import MaskWatch
 from iflow_cli_proxy.server.head import check_head, is_ignored_upgrade, is_spoken
 from iflow_cli_proxy.server.stall import StallWatch
 from iflow_cli_proxy.telemetry.formats import FIELDS
@@ -37,6 +38,8 @@ LAST_LOOK_S: Final = 0.05
 UNSENT_BYTES: Final = 32_768
 """What may wait for a slow client before its answer is no longer written; the kernel holds much more (L7)."""
 _COME_BACK_S: Final = 1.0
+_PROTOCOL_ERROR: Final = b"\x88\x02\x03\xea"
+"""A WebSocket's close frame with the code 1002."""
 _SITE_PREFIX: Final = 64
 """One holder of IPv6 addresses has at least this network to itself."""
 
@@ -91,7 +94,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_body", "_door", "_head_bytes", "_head_due_at", "_head_timer", "_holder", "_is_body_broken", "_is_inside",
-        "_is_last_look", "_is_leaving", "_stall",
+        "_is_last_look", "_is_leaving", "_masks", "_stall",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, door: Door, *, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,6 +121,7 @@ class Connection(web.RequestHandler):
         self._head_due_at: float | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._is_last_look = False
+        self._masks: MaskWatch | None = None
 
     # --- what asyncio calls ---------------------------------------------------------------------------------------
 
@@ -136,6 +140,9 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if not self._is_inside or self._is_misunderstood:
+            return
+        if self._masks is not None and not self._masks.feed(data):
+            self._refuse_frames()
             return
         super().data_received(data)
         if not self._is_waiting:
@@ -224,6 +231,10 @@ class Connection(web.RequestHandler):
         else:
             self._is_leaving = True
 
+    def refuse_unmasked(self) -> None:
+        """From here on the client speaks WebSocket, and has to mask what it says."""
+        self._masks = MaskWatch()
+
     # --- inside ---------------------------------------------------------------------------------------------------
 
     @property
@@ -236,6 +247,13 @@ class Connection(web.RequestHandler):
     def _is_misunderstood(self) -> bool:
         """The parser has given up; the refusal is queued and later bytes mean nothing."""
         return bool(self._messages) and not isinstance(self._messages[-1][0], RawRequestMessage)
+
+    def _refuse_frames(self) -> None:
+        """Close what was a WebSocket, with 1002."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(_PROTOCOL_ERROR)
+            transport.close()
 
     def _watch_reader(self) -> None:
         """Cut the client off if it takes nothing more of what was written."""

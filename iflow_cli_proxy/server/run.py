@@ -129,6 +129,7 @@ class Server:
         """Refuse new work, let running answers end, then tell the rest why they do not."""
         settings = self.state.settings.current.server
         self.state.is_draining = True
+        self.desk.close()
         _LOG.info("stopping: %d requests are still running", len(self.state.in_flight))
         await self._pause(settings.drain_delay_s)
         if self.listener is not None:
@@ -143,6 +144,7 @@ class Server:
 
     async def aclose(self) -> None:
         """Stop at once. Idempotent."""
+        self.desk.close()
         await self.state.supervisor.aclose()
         if self.listener is not None:
             self.listener.close()

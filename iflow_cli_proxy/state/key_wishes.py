@@ -1,18 +1,14 @@
-"""What a person types for a client key, made into one or refused with the flag that is wrong.
-
-Imported only by commands that work with client keys.
-"""
+"""What a person wishes of a client key, made into one or refused with the flag that is wrong."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Final, Literal
 
-from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.instants import epoch, rfc3339
 from iflow_cli_proxy.pool.client_key import Budget, ClientKey, Retiring
@@ -28,7 +24,7 @@ _MONEY: Final = re.compile(r"\$?([0-9]{1,12}(?:\.[0-9]{1,6})?)(?: ?usd)?", re.IG
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What stands on the command line, unread."""
+    """What stands on the command line or in a form, unread."""
 
     name: str
     models: tuple[str, ...] = ()
@@ -68,12 +64,9 @@ def key_from(wish: Wish, digest: bytes, now: float) -> ClientKey:
     )
 
 
-def check_pool(name: str, opened: Session) -> None:
+def check_pool(name: str, pools: Collection[str]) -> None:
     """Raises ConfigError for a pool that is not in the configuration: its key could do nothing."""
-    if not name:
-        return
-    pools = opened.load()[0].pools
-    if name not in pools:
+    if name and name not in pools:
         hint = f"known: {', '.join(pools)}" if pools else f"write a table [pools.{name}] into config.toml first"
         raise ConfigError(f"There is no pool called {name!r}.", param="--pool", hint=hint)
 

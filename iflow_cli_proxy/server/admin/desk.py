@@ -9,7 +9,9 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import WSCloseCode
 
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
@@ -19,6 +21,9 @@ from iflow_cli_proxy.server.admin.throttle import Throttle
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash, Stamp
 from iflow_cli_proxy.wiring.services import Services
+
+if TYPE_CHECKING:
+    from iflow_cli_proxy.server.admin.socket import Socket
 
 _LOG: Final = logging.getLogger("iflow2api.admin")
 LOOK_EVERY_S: Final = 1.0
@@ -36,9 +41,15 @@ class Desk:
         self.throttle = Throttle(state.clock)
         self.setup_token = Secret()
         """Opens the first run once, while there is no password; empty else."""
+        self.sockets: set[Socket] = set()
         self._file = AdminFile(services.admin_file)
         self._stamp: Stamp | None = None
         self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
+
+    def close(self) -> None:
+        """Let every page know that the server leaves: open sockets would hold it up."""
+        for socket in tuple(self.sockets):
+            socket.end(WSCloseCode.GOING_AWAY, "the gateway is stopping")
 
     async def open(self) -> None:
         """Look whether there is a password, and make a token for the first run if there is none."""

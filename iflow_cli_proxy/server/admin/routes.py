@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from iflow_cli_proxy.core.errors import NotFound
-from iflow_cli_proxy.server.admin import pages, sign_in
+from iflow_cli_proxy.server.admin import accounts, pages, sign_in, socket, steering
 from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
 from iflow_cli_proxy.server.admin.paths import START
@@ -25,6 +25,20 @@ CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
     ("POST", "/login", Needs.ORIGIN, sign_in.log_in),
     ("POST", "/logout", Needs.SESSION, sign_in.log_out),
     ("POST", "/password", Needs.SESSION, sign_in.change_password),
+    ("GET", "/lang/{language:[a-z]+}.json", Needs.ORIGIN, steering.show_texts),
+    ("GET", "/live", Needs.SESSION, steering.show_live),
+    ("GET", "/logs", Needs.SESSION, steering.show_logs),
+    ("POST", "/server/start", Needs.SESSION, steering.start),
+    ("POST", "/server/stop", Needs.SESSION, steering.stop),
+    ("GET", "/ws", Needs.SOCKET, socket.talk),
+    ("GET", "/providers", Needs.SESSION, accounts.list_providers),
+    ("GET", "/accounts", Needs.SESSION, accounts.list_accounts),
+    ("POST", "/accounts", Needs.SESSION, accounts.add_account),
+    ("DELETE", "/accounts/{id}", Needs.SESSION, accounts.delete_account),
+    ("POST", "/accounts/{id}/enable", Needs.SESSION, accounts.stepping("enabled", accounts.enable)),
+    ("POST", "/accounts/{id}/disable", Needs.SESSION, accounts.stepping("disabled", accounts.disable)),
+    ("POST", "/accounts/{id}/reset", Needs.SESSION, accounts.stepping("reset", accounts.reset)),
+    ("POST", "/accounts/{id}/refresh", Needs.SESSION, accounts.stepping("refreshed", accounts.refresh)),
 )
 
 

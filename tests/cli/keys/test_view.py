@@ -3,28 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-import pytest
-
 from iflow_cli_proxy.cli.keys import view
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.client_key import Budget, ClientKey, Retiring
+from iflow_cli_proxy.state import key_shapes as shapes
 
 NOW = 1_800_000_000.0
 KEY = ClientKey(name="me", digest=b"d" * 32, created_at=NOW)
-
-
-@pytest.mark.parametrize(
-    ("changes", "state"),
-    [
-        ({}, "ok"),
-        ({"expires_at": NOW + 1}, "ok"),
-        ({"expires_at": NOW}, "expired"),
-        ({"is_disabled": True, "expires_at": NOW}, "disabled"),
-        ({"is_disabled": True, "revoked_at": NOW}, "revoked"),
-    ],
-)
-def test_the_state_is_the_reason_that_lasts_longest(changes: dict[str, float], state: str) -> None:
-    assert view.state_of(replace(KEY, **changes), NOW) == state
 
 
 def test_a_row_says_what_is_limited() -> None:
@@ -51,11 +36,11 @@ def test_what_is_over_is_not_shown_as_if_it_were_to_come() -> None:
 
     assert dict(view.details(key, NOW))["expires"].endswith("(2 h ago)")
     assert "an older secret works until" not in dict(view.details(key, NOW))
-    assert view.as_json(key, NOW)["older_secrets_until"] == []
+    assert shapes.as_json(key, NOW)["older_secrets_until"] == []
 
 
 def test_every_key_has_the_same_shape_and_none_shows_its_digest() -> None:
-    plain, configured = view.as_json(KEY, NOW), view.configured_json(1, Secret("sk-configured-0123"))
+    plain, configured = shapes.as_json(KEY, NOW), shapes.configured_json(1, Secret("sk-configured-0123"))
 
     assert list(plain) == list(configured)
     assert "0123" in configured["note"]

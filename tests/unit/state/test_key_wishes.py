@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from iflow_cli_proxy.cli.keys.wishes import Wish, key_from, revoked, rotated, seconds_of
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.pool.client_key import Budget, ClientKey, Retiring
+from iflow_cli_proxy.state.key_wishes import Wish, key_from, revoked, rotated, seconds_of
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 KEY = ClientKey(name="me", digest=b"first")

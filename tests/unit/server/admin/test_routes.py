@@ -6,7 +6,7 @@ from tests.support.admin import admin_page, another
 
 OPEN = {
     ("GET", ""), ("GET", "/"), ("GET", "/static/{path:.+}"), ("GET", "/session"), ("POST", "/setup"),
-    ("POST", "/login"), ("GET", "/oauth/callback"),
+    ("POST", "/login"), ("GET", "/oauth/callback"), ("GET", "/lang/{language:[a-z]+}.json"),
 }  # fmt: skip
 """What needs nobody to be signed in. A call that is added is not open by mistake."""
 
