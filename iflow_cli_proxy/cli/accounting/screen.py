@@ -11,17 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from iflow_cli_proxy.cli.accounting.drawing import aligned, bar, buckets, columns, short, sparks
+from iflow_cli_proxy.cli.accounting.drawing import bar, buckets, columns, short, sparks
+from iflow_cli_proxy.cli.columns import Column, drawn, fitting, plain, width_of
 from iflow_cli_proxy.cli.output import console, print_text, printable
 from iflow_cli_proxy.state.ledger_queries import DOLLARS, Group, Sums, total
 from iflow_cli_proxy.state.ledger_question import Question, day_of
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_GAP: Final = "  "
 _NONE: Final = "-"
 _BAR_CELLS: Final = 12
 _TREND_CELLS: Final = 14
@@ -29,21 +26,6 @@ _CHART_HEIGHT: Final = 6
 _WIDEST_COLUMN: Final = 6
 _LEAST_DAYS: Final = 2
 _SHORTEST_NAME: Final = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column; the greatest `rank` is the first to be left out where there is no room, 0 always stays."""
-
-    name: str
-    cells: Sequence[str]
-    rank: int = 0
-    is_right: bool = True
-    is_picture: bool = False
-
-    @property
-    def width(self) -> int:
-        return max(map(len, (self.name, *self.cells)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +62,7 @@ class Report:
 def show(report: Report) -> None:
     """Print it on standard output."""
     if not sys.stdout.isatty():
-        shown = [column for column in _columns(report, Style(longest_name=inf)) if not column.is_picture]
-        rows = [[column.name for column in shown], *zip(*(column.cells for column in shown), strict=True)]
-        print_text(aligned(rows, [column.is_right for column in shown], _GAP))
+        print_text(plain(_columns(report, Style(longest_name=inf))))
         return
     screen = console()
     is_plain = not screen.encoding.startswith("utf")
@@ -92,9 +72,9 @@ def show(report: Report) -> None:
     screen.print()
     style = Style(longest_name=max(_SHORTEST_NAME, screen.width // 3), is_plain=is_plain)
     found = _columns(report, style)
-    if _width(found) > screen.width:
-        found = _fitting(_columns(report, replace(style, is_short=True)), screen.width)
-    _print_table(screen, found)
+    if width_of(found) > screen.width:
+        found = fitting(_columns(report, replace(style, is_short=True)), screen.width)
+    screen.print(drawn(found, has_total=True))
     for line in footnotes(total(report.groups)):
         screen.print(line, style="dim")
 
@@ -187,7 +167,7 @@ def _pictures(report: Report, groups: Sequence[Group], style: Style) -> list[Col
     trends = _trends(report, groups, style)
     pictures = [("share", 5, bars), ("trend", 4, trends)] if trends else [("share", 5, bars)]
     return [
-        Column(name=name, rank=rank, is_right=False, is_picture=True, cells=[*cells, ""])
+        Column(name=name, rank=rank, is_right=False, is_picture=True, style="cyan", cells=[*cells, ""])
         for name, rank, cells in pictures
     ]
 
@@ -210,32 +190,3 @@ def _filled(days: Sequence[Group]) -> list[Group]:
     first, last = (date.fromisoformat(days[at][0][0]) for at in (0, -1))
     span = (first + timedelta(days=after) for after in range((last - first).days + 1))
     return [((day.isoformat(),), found.get((day.isoformat(),), Sums())) for day in span]
-
-
-def _fitting(found: Sequence[Column], width: int) -> list[Column]:
-    """As many columns as there is room for."""
-    kept = list(found)
-    while _width(kept) > width:
-        spare = max(kept, key=lambda column: column.rank)
-        if not spare.rank:
-            break
-        kept.remove(spare)
-    return kept
-
-
-def _width(shown: Sequence[Column]) -> int:
-    return sum(column.width + len(_GAP) for column in shown) - len(_GAP)
-
-
-def _print_table(screen: Console, shown: Sequence[Column]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
-    for column in shown:
-        style = "cyan" if column.is_picture else ""
-        table.add_column(column.name, justify="right" if column.is_right else "left", overflow="fold", style=style)
-    cells = list(zip(*(column.cells for column in shown), strict=True))
-    for at, row in enumerate(cells):
-        table.add_row(*map(Text, row), style="bold" if at == len(cells) - 1 else "")
-    screen.print(table)
