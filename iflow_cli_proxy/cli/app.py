@@ -26,6 +26,7 @@ from iflow_cli_proxy.cli import (
     models,
     serve,
     token,
+    top,
     upstream,
     usage,
     version,
@@ -47,6 +48,7 @@ app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True})(login.login)
 app.command()(models.models)
 app.command()(usage.usage)
+app.command()(top.top)
 app.command()(doctor.doctor)
 app.command()(chat.chat)
 app.command()(launch.launch)

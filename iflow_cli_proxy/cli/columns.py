@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from iflow_cli_proxy.cli.accounting.drawing import aligned
+from iflow_cli_proxy.cli.folding import cells
 from iflow_cli_proxy.cli.output import printable
+from iflow_cli_proxy.cli.speech import spoken
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,10 +34,12 @@ class Column:
     """One for each cell, over the `style` of all."""
 
     @property
-    def width(self) -> int:
-        from rich.cells import cell_len
+    def heading(self) -> str:
+        return spoken(self.name)
 
-        return max(map(cell_len, (self.name, *self.cells)))
+    @property
+    def width(self) -> int:
+        return max(map(cells, (self.heading, *self.cells)))
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
@@ -55,10 +59,10 @@ def width_of(columns: Sequence[Column]) -> int:
 
 def cut(text: str, width: int) -> str:
     """Text from elsewhere, harmless and in at most so many cells; an ellipsis says that there is more."""
-    from rich.cells import cell_len, set_cell_size
+    from rich.cells import set_cell_size
 
     clean = printable(text).replace("\n", " ").replace("\t", " ")
-    return clean if cell_len(clean) <= width else f"{set_cell_size(clean, width - 1).rstrip()}…"
+    return clean if cells(clean) <= width else f"{set_cell_size(clean, width - 1).rstrip()}…"
 
 
 def drawn(columns: Sequence[Column], *, has_total: bool = False, overflow: str = "fold") -> Table:
@@ -69,7 +73,7 @@ def drawn(columns: Sequence[Column], *, has_total: bool = False, overflow: str =
     table = Table(box=None, padding=(0, len(GAP), 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(
-            column.name,
+            column.heading,
             justify="right" if column.is_right else "left",
             overflow="fold" if overflow == "fold" else "ellipsis",
             no_wrap=overflow != "fold",
@@ -86,5 +90,5 @@ def drawn(columns: Sequence[Column], *, has_total: bool = False, overflow: str =
 def plain(columns: Sequence[Column]) -> str:
     """For a pipe: every column that is no picture."""
     shown = [column for column in columns if not column.is_picture]
-    rows = [[column.name for column in shown], *zip(*(column.cells for column in shown), strict=True)]
+    rows = [[column.heading for column in shown], *zip(*(column.cells for column in shown), strict=True)]
     return aligned(rows, [column.is_right for column in shown], GAP)

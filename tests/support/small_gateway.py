@@ -1,4 +1,4 @@
-"""As much of a gateway as `launch` and `connect` ask: health and a list of models, on loopback."""
+"""As much of a gateway as commands ask: health, a list of models and the live snapshot, on loopback."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class SmallGateway:
     """Without it the list is refused; empty: nobody is asked for one."""
     health: bytes = b'{"status":"ok","version":"1"}'
     models: bytes = jsonx.encode(MODELS)
+    live: bytes = b"{}"
+    live_status: int = 200
     keys: list[str] = field(default_factory=list)
-    """That were shown to the list."""
+    """That were shown to the list or the snapshot."""
 
 
 @contextmanager
@@ -42,8 +44,12 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
                 return
             key = self.headers.get("authorization", "").removeprefix("Bearer ")
             told.keys.append(key)
-            is_welcome = not told.wanted_key or key == told.wanted_key
-            self._answer(200 if is_welcome else 401, told.models if is_welcome else b"{}")
+            if told.wanted_key and key != told.wanted_key:
+                self._answer(401, b"{}")
+            elif self.path == "/debug/live":
+                self._answer(told.live_status, told.live)
+            else:
+                self._answer(200, told.models)
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)

@@ -65,6 +65,9 @@ class Window:
     def type(self, text: str) -> None:
         os.write(self._side, text.encode())
 
+    def resize(self, width: int, height: int) -> None:
+        _set_size(self._side, width, height)
+
     async def end(self) -> int:
         """Wait until the program has left."""
         async with asyncio.timeout(PATIENCE_S):
@@ -84,7 +87,7 @@ class Window:
 async def window(*args: str, env: Mapping[str, str], width: int = 80, height: int = 50) -> AsyncIterator[Window]:
     """Run `python ARGS` in a window; whatever still runs at the end is killed."""
     side, other = pty.openpty()
-    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    _set_size(other, width, height)
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -107,6 +110,10 @@ async def window(*args: str, env: Mapping[str, str], width: int = 80, height: in
     finally:
         os.close(other)
         os.close(side)
+
+
+def _set_size(side: int, width: int, height: int) -> None:
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
 
 def login_window(home: Path, *args: str, width: int = 80, **env: str) -> AbstractAsyncContextManager[Window]:

@@ -31,7 +31,7 @@ _STARTS_WITHIN_S: Final = 30.0
 _FIRST_LIST_WITHIN_S: Final = 2.0
 _ENDS_WITHIN_S: Final = 20.0
 _LOG_SHOWN: Final = 1500
-_LARGEST_LIST: Final = 8 << 20
+_LARGEST_ANSWER: Final = 8 << 20
 
 # A gateway on this desk is not called through a proxy, and its key goes nowhere else.
 _open: Final = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -58,11 +58,11 @@ def gateway(session: Session, url: str, folder: Path, *, is_demo: bool = False) 
     settings, _ = session.load()
     key = client_key(settings, session.environ)
     place = gateway_url(settings, url)
-    if url and not _is_gateway(place):
+    if url and not is_gateway(place):
         raise Unreachable(
             f"No gateway answers at {place}.", hint="start one with `iflow2api serve`, or leave out --url"
         )
-    if url or (not is_demo and settings.server.port and _is_gateway(place)):
+    if url or (not is_demo and settings.server.port and is_gateway(place)):
         yield _asked(place, key)
         return
     with _started(session, folder, is_demo=is_demo) as own:
@@ -73,7 +73,7 @@ def running(session: Session, url: str) -> Found | None:
     """The gateway at `url`, else the one of these settings; None when it does not run. Raises GatewayError."""
     settings, _ = session.load()
     place = gateway_url(settings, url)
-    if _is_gateway(place):
+    if is_gateway(place):
         return _asked(place, client_key(settings, session.environ))
     if url:
         raise Unreachable(
@@ -98,10 +98,8 @@ def _asked(place: str, key: str, *, is_own: bool = False) -> Found:
 
 
 def _models(place: str, key: str) -> Json:
-    headers = {"authorization": f"Bearer {key or ANY_KEY}"}
     try:
-        with _open(urllib.request.Request(f"{place}/v1/models", headers=headers), timeout=_ASKED_WITHIN_S) as answer:
-            return jsonx.decode(answer.read(_LARGEST_LIST))
+        return jsonx.decode(fetch(f"{place}/v1/models", key))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 401:
@@ -111,11 +109,18 @@ def _models(place: str, key: str) -> Json:
         raise Malformed(f"The gateway at {place} did not list its models.", hint="see the gateway's log") from error
 
 
-def _is_gateway(place: str) -> bool:
+def fetch(url: str, key: str) -> bytes:
+    """What a gateway answers with status 200. Raises HTTPError for any other, OSError, HTTPException."""
+    headers = {"authorization": f"Bearer {key or ANY_KEY}"}
+    with _open(urllib.request.Request(url, headers=headers), timeout=_ASKED_WITHIN_S) as answer:
+        return bytes(answer.read(_LARGEST_ANSWER))
+
+
+def is_gateway(place: str) -> bool:
     """Whether one of ours answers there; what else listens is not asked twice."""
     try:
         with _open(f"{place}/health", timeout=_ASKED_WITHIN_S) as answer:
-            told = jsonx.decode(answer.read(_LARGEST_LIST))
+            told = jsonx.decode(answer.read(_LARGEST_ANSWER))
     except (OSError, HTTPException, jsonx.JsonError):
         return False
     return isinstance(told, dict) and told.get("status") == "ok" and "version" in told

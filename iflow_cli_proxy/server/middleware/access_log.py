@@ -20,6 +20,8 @@ from iflow_cli_proxy.telemetry.formats import FIELDS
 from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 _LOG: Final = logging.getLogger("iflow2api.access")
+_WATCHED: Final = frozenset({"/debug/live"})
+"""Asked every second by whoever watches, which would bury everything else."""
 
 
 @web.middleware
@@ -49,11 +51,12 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
                     observe(exchange)
                 except Exception:
                     _LOG.exception("an observer of exchanges failed")
-        if state.settings.current.server.access_log and _LOG.isEnabledFor(logging.INFO):
+        level = logging.DEBUG if request.path in _WATCHED and status == 200 else logging.INFO
+        if state.settings.current.server.access_log and _LOG.isEnabledFor(level):
             duration_s = state.clock.monotonic() - exchange.started_at
             fields = {"request_id": exchange.request_id, "ms": round(duration_s * 1000, 1), **_facts(exchange)}
             path = _path(request, state)
-            _LOG.info("%s %s %d", request.method, path, status, extra={FIELDS: fields})
+            _LOG.log(level, "%s %s %d", request.method, path, status, extra={FIELDS: fields})
 
 
 def _is_somebodys(exchange: Exchange, state: ServerState) -> bool:

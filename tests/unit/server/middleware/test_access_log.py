@@ -61,6 +61,17 @@ async def test_tokens_nobody_counted_are_marked_and_those_of_the_prompt_are_not_
     assert fields.get("tokens_estimated") is is_estimated
 
 
+async def test_who_watches_does_not_bury_everything_else(caplog: pytest.LogCaptureFixture) -> None:
+    async with shell(shell_state(access_log=True)) as client:
+        assert (await client.get("/debug/live")).status == 200
+        assert not lines(caplog)
+        assert (await client.get("/debug/live", headers={"Origin": "https://evil.example"})).status == 403
+        assert [message for message, _ in lines(caplog)] == ["GET /debug/live 403"]
+        caplog.set_level(logging.DEBUG, LOGGER)
+        await client.get("/debug/live")
+    assert lines(caplog)[-1][0] == "GET /debug/live 200"
+
+
 async def test_everything_else_is_a_short_line(caplog: pytest.LogCaptureFixture) -> None:
     async with shell(shell_state(access_log=True)) as client:
         await client.get("/nothing/" + "x" * 500)

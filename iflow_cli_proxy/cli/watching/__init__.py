@@ -1,0 +1,1 @@
+"""What a running gateway does at this moment, asked and shown: behind `top`."""
