@@ -107,7 +107,7 @@ def show(
         return
     rows = [[dotted(entry.path), toml_value(entry.value), str(origins.of(entry.path))] for entry in listed]
     width = 3 if show_origins else 2
-    print_table(["setting", "value", "from"][:width], [row[:width] for row in rows])
+    print_table(["setting", "value", "from"][:width], [row[:width] for row in rows], words=("from",))
     idle = dict.fromkeys(dotted(entry.path) for entry in listed if not entry.spec.note.is_in_effect)
     if idle:
         say(f"Not in effect yet: {', '.join(idle)}.", "dim")

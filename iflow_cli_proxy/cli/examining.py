@@ -21,6 +21,7 @@ from rich.text import Text
 from iflow_cli_proxy.cli.output import ExitCode, ask, console, print_json, print_table, printable, say
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.cli.signing.terminal import ends_tidily, interruptible
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.doctor.finding import Diagnosis, Finding, Status
 from iflow_cli_proxy.doctor.machine import Machine
@@ -55,7 +56,7 @@ async def run_doctor(plan: Plan) -> ExitCode:
     screen = console(stderr=True)
     is_watched = screen.is_terminal and not plan.as_json and plan.is_online
     # With --fix it may be refreshing: what has begun comes to its end also after Ctrl-C.
-    with ends_tidily(), screen.status("Looking…") if is_watched else nullcontext() as spinner:
+    with ends_tidily(), screen.status(spoken("Looking…")) if is_watched else nullcontext() as spinner:
         diagnosis = await examine(
             machine,
             wish,
@@ -69,7 +70,7 @@ async def run_doctor(plan: Plan) -> ExitCode:
     elif sys.stdout.isatty():
         draw(diagnosis, console())
     else:
-        print_table(_COLUMNS, [_cells(one) for one in diagnosis.findings])
+        print_table(_COLUMNS, [_cells(one) for one in diagnosis.findings], words=_COLUMNS)
     if not plan.as_json:
         for line in closing_words(diagnosis, plan):
             say(line, "cyan")
@@ -106,7 +107,7 @@ def draw(diagnosis: Diagnosis, screen: Console) -> None:
     """Group by group: a mark, what was found, and under it what to do; folded to any width."""
     is_utf = screen.encoding.lower().startswith("utf")
     for group, findings in groupby(diagnosis.findings, key=lambda one: one.group):
-        screen.print(Text(group.value, "bold"))
+        screen.print(Text(spoken(group.value), "bold"))
         table = Table.grid(padding=(0, 1))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
@@ -117,12 +118,12 @@ def draw(diagnosis: Diagnosis, screen: Console) -> None:
 
 
 def _sentence(one: Finding, style: str, *, is_utf: bool) -> Text:
-    sentence = Text.assemble((printable(one.subject), "bold"), f": {printable(one.text)}")
+    sentence = Text.assemble((printable(spoken(one.subject)), "bold"), f": {printable(spoken(one.text))}")
     arrow = "→" if is_utf else ">"
     if one.repaired:
-        sentence.append(f"\n{arrow} repaired: {printable(one.repaired)}", "green")
+        sentence.append(f"\n{arrow} {spoken('repaired')}: {printable(spoken(one.repaired))}", "green")
     if one.action:
-        sentence.append(f"\n{arrow} {printable(one.action)}", "dim" if style == "dim" else "cyan")
+        sentence.append(f"\n{arrow} {printable(spoken(one.action))}", "dim" if style == "dim" else "cyan")
     return sentence
 
 
@@ -156,4 +157,5 @@ def _ask(question: str) -> str:
 
 def _show_progress(spinner: Spinner | None, text: str) -> None:
     if spinner is not None:
+        text = spoken(text)
         spinner.update(f"{text[:1].upper()}{text[1:]}…")

@@ -113,7 +113,7 @@ def list_keys(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOpt
     elif loaded.keys or configured:
         rows = [view.row(key, now) for key in loaded.keys]
         rows += [view.configured_row(*one) for one in enumerate(configured, 1)]
-        print_table(view.COLUMNS, rows, spare=view.SPARE_COLUMNS)
+        print_table(view.COLUMNS, rows, spare=view.SPARE_COLUMNS, words=view.WORDS)
     else:
         say("There are no client keys. Nobody needs one on 127.0.0.1; to make one: iflow2api key create NAME")
     if loaded.unknown:
@@ -133,7 +133,7 @@ def show(ctx: typer.Context, name: NameArgument, as_json: JsonOption = False, co
     if as_json:
         print_json(shapes.as_json(key, now))
     else:
-        print_table(("what", "value"), view.details(key, now))
+        print_table(("what", "value"), view.details(key, now), words=("what",))
 
 
 @app.command()

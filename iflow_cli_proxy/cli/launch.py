@@ -75,6 +75,7 @@ def launch(
                 for row in rows
             ],
             spare=2,
+            words=("program", "connected"),
         )  # fmt: skip
         return
     if not agent:

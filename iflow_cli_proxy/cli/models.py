@@ -59,6 +59,7 @@ def models(
                 for row in found.rows
             ],
             spare=5,
+            words=("vision", "thinking"),
         )  # fmt: skip
     else:
         say("No models are known. Try `--live`, or `iflow2api serve --demo`.")

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -53,12 +53,18 @@ def print_json(value: Any) -> None:
     typer.echo(jsonx.encode(value))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, spare: int = 0) -> None:
-    """Rows under headings, which are spoken; on a pipe without styles and cuts.
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, spare: int = 0, words: Collection[str] = ()
+) -> None:
+    """Rows under headings; on a pipe without styles and cuts. Headings are spoken, and so are the columns of `words`.
 
     On a screen that is too narrow, as many as `spare` columns at the end are left out before anything is folded.
     """
-    clean = [[printable(cell) for cell in row] for row in rows]
+    are_words = [column in words for column in columns]
+    clean = [
+        [printable(spoken(cell) if is_word else cell) for cell, is_word in zip(row, are_words, strict=True)]
+        for row in rows
+    ]
     columns = [spoken(column) for column in columns]
     if not sys.stdout.isatty():
         typer.echo(_aligned([columns, *clean]))

@@ -13,6 +13,7 @@ from iflow_cli_proxy.cli.accounts.view import state_text
 from iflow_cli_proxy.cli.listing import Problem, open_services, problems_in, say_problems
 from iflow_cli_proxy.cli.output import ExitCode, print_json, print_table, print_text, printable, say
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.routing.explain import explain
 from iflow_cli_proxy.routing.resolve import Route
 from iflow_cli_proxy.wiring.known import KnownAccount, is_resting, state_word
@@ -130,7 +131,9 @@ def _is_usable(services: Services, one: KnownAccount, model: str) -> bool:
 
 def _account_texts(services: Services, route: RouteRow) -> str:
     """Who could serve by label, the others with what keeps them from it."""
-    return ", ".join(_account_text(services, one, route.model) for one in _accounts(services, route.provider)) or "none"
+    return ", ".join(
+        _account_text(services, one, route.model) for one in _accounts(services, route.provider)
+    ) or spoken("none")
 
 
 def _account_text(services: Services, one: KnownAccount, model: str) -> str:
@@ -138,12 +141,12 @@ def _account_text(services: Services, one: KnownAccount, model: str) -> str:
         return one.saved.label
     now = services.clock.now()
     why = "not just now" if state_word(one, now) == "ok" else state_text(one, now)
-    return f"{one.saved.label} ({why})"
+    return f"{one.saved.label} ({spoken(why)})"
 
 
 def _print(plan: RoutePlan, texts: Iterable[str]) -> None:
     for number, step in enumerate(plan.steps, start=1):
-        print_text(f"{number}. {printable(step)}")
+        print_text(f"{number}. {printable(spoken(step))}")
     print_text("")
     print_table(
         ("route", "accounts", "context", ""),
@@ -153,4 +156,5 @@ def _print(plan: RoutePlan, texts: Iterable[str]) -> None:
             for row, text in zip(plan.routes, texts, strict=True)
         ],
         spare=2,
+        words=("",),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from iflow_cli_proxy.cli.accounts.view import state_text
 from iflow_cli_proxy.cli.output import console, say
 from iflow_cli_proxy.cli.passphrase import AskingAtStart, asker
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.config.merge import flag_of
@@ -211,15 +212,15 @@ def _facts(services: Services, listener: Listener, key_names: Sequence[str]) -> 
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for place, url in enumerate(listener.urls):
-        table.add_row("" if place else "serving", Text(f"{url}/v1", "cyan"))
+        table.add_row("" if place else spoken("serving"), Text(f"{url}/v1", "cyan"))
     for line in _account_lines(services):
-        table.add_row("account", line)
+        table.add_row(spoken("account"), line)
     names = _model_names(wired)
     shown = ", ".join(names[:_MODELS_SHOWN]) + (
-        f" and {len(names) - _MODELS_SHOWN} more" if names[_MODELS_SHOWN:] else ""
+        spoken(f" and {len(names) - _MODELS_SHOWN} more") if names[_MODELS_SHOWN:] else ""
     )
-    table.add_row("models", Text(shown or "whatever the upstream knows"))
-    table.add_row("key", Text(_keys_text(wired.settings, key_names)))
+    table.add_row(spoken("models"), Text(shown or spoken("whatever the upstream knows")))
+    table.add_row(spoken("key"), Text(spoken(_keys_text(wired.settings, key_names))))
     return table
 
 
@@ -228,7 +229,7 @@ def _keys_text(settings: Settings, key_names: Sequence[str]) -> str:
     if not are_keys_required(settings):
         return "none needed here"
     keys = [*map(str, settings.auth.client_keys), *key_names]
-    more = f" and {len(keys) - _KEYS_SHOWN} more: iflow2api key list" if keys[_KEYS_SHOWN:] else ""
+    more = spoken(f" and {len(keys) - _KEYS_SHOWN} more: iflow2api key list") if keys[_KEYS_SHOWN:] else ""
     if not keys:
         return "the id of an account" if settings.auth.accept_account_ids else "none can be used: iflow2api key list"
     return ", ".join(keys[:_KEYS_SHOWN]) + more
@@ -241,16 +242,16 @@ def _account_lines(services: Services) -> Iterator[Text]:
         where = mask_url(account.base_url or wired.providers[account.provider].base_url) or account.provider
         known = services.accounts.last(account.id)
         state = state_text(known, now) if known else "ok"
-        tail = "" if state == "ok" else f", {state}"
-        yield Text(f"{account.label} at {where}, {_key_origin(account, known)}{tail}")
+        facts = ", ".join(map(spoken, (_key_origin(account, known), *([] if state == "ok" else [state]))))
+        yield Text(f"{spoken(f'{account.label} at {where}')}, {facts}")
     if (more := len(wired.accounts) - _ACCOUNTS_SHOWN) > 0:
-        yield Text(f"and {more} more: iflow2api token list")
+        yield Text(spoken(f"and {more} more: iflow2api token list"))
     left_out = Counter(state_text(one, now) for one in services.accounts.last_known() if not one.is_usable(now))
     if left_out:
-        states = ", ".join(f"{count} {state}" for state, count in left_out.items())
-        yield Text(f"not in use: {states}; see `iflow2api token list`", "yellow")
+        states = ", ".join(f"{count} {spoken(state)}" for state, count in left_out.items())
+        yield Text(spoken(f"not in use: {states}; see `iflow2api token list`"), "yellow")
     elif not wired.accounts:
-        yield Text("none yet: `iflow2api login`, or start with --upstream URL or --demo", "yellow")
+        yield Text(spoken("none yet: `iflow2api login`, or start with --upstream URL or --demo"), "yellow")
 
 
 def _to_copy(

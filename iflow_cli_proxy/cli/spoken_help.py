@@ -26,6 +26,8 @@ _TYPERS_WORDS: Final = (
 )
 """Constants of `typer.rich_utils` (Typer 0.29)."""
 
+_USAGE: Final = "Usage:"
+
 
 class SpokenGroup(TyperGroup):
     """The root of the commands; it is built anew for each call, so it may be changed for good."""
@@ -81,5 +83,7 @@ def _typer_speaking() -> Iterator[None]:
 
 def spoken_usage(text: str) -> str:
     """A usage line keeps what is to be typed; an error is said as a whole."""
-    start = "Usage: "
-    return spoken(start.strip()) + " " + text.removeprefix(start) if text.startswith(start) else spoken(text)
+    if not text.startswith(_USAGE):
+        return spoken(text)
+    word = spoken(_USAGE)
+    return word + text.removeprefix(_USAGE if word.isascii() else f"{_USAGE} ")

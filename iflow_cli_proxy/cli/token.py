@@ -69,7 +69,7 @@ def list_accounts(ctx: typer.Context, as_json: JsonOption = False, config: Confi
         print_json({"accounts": shapes, "findings": [view.finding_json(one) for one in accounts.findings]})
     elif known:
         rows = [view.row(one, now, today.of(one.saved.provider, one.saved.label)) for one in known]
-        print_table(view.COLUMNS, rows, spare=view.SPARE_COLUMNS)
+        print_table(view.COLUMNS, rows, spare=view.SPARE_COLUMNS, words=view.WORDS)
     else:
         say(view.NOTHING_YET)
     tell(accounts.findings)
@@ -97,7 +97,7 @@ def show(
     if as_json:
         print_json(view.as_json(one, paths, now, today, reveal=reveal))
     else:
-        print_table(("what", "value"), view.details(one, paths, now, today, reveal=reveal))
+        print_table(("what", "value"), view.details(one, paths, now, today, reveal=reveal), words=("what",))
 
 
 @app.command()

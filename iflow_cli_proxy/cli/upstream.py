@@ -9,6 +9,7 @@ import typer
 
 from iflow_cli_proxy.cli.output import ExitCode, ask, print_json, print_table, say
 from iflow_cli_proxy.cli.session import ConfigOption, JsonOption, Session, session
+from iflow_cli_proxy.cli.speech import spoken
 
 _KEY_VARIABLE: Final = "IFLOW2API_UPSTREAM_API_KEY"
 
@@ -86,11 +87,12 @@ def list_(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption 
         print_table(
             ("name", "url", "accounts", "from", "probed"),
             [
-                (row.name if row.enabled else f"{row.name} (off)", row.base_url, str(row.accounts), row.origin,
+                (row.name if row.enabled else spoken(f"{row.name} (off)"), row.base_url, str(row.accounts), row.origin,
                  row.probed_at[:10])
                 for row in rows
             ],
             spare=2,
+            words=("from",),
         )  # fmt: skip
     else:
         say("There are none yet: `iflow2api upstream add NAME --base-url URL`.")

@@ -20,7 +20,7 @@ def version(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table(["what", "version"], found.items())
+        print_table(["what", "version"], found.items(), words=("version",))
 
 
 def print_and_leave(asked: bool) -> None:

@@ -104,7 +104,8 @@ def takes(hint: Any) -> str:
     """What a type takes, in words: "true or false", "one of auto, plain, mimic"."""
     kind = get_origin(hint) or hint
     if kind is Literal:
-        return "one of " + ", ".join(choice or '""' for choice in get_args(hint))
+        choices = ", ".join(choice or '""' for choice in get_args(hint))
+        return f"one of {choices}"
     if _is_union(kind):
         return " or ".join(takes(arm) for arm in get_args(hint))
     if kind is tuple:

@@ -101,8 +101,8 @@ def _judge_life(account: SavedAccount, policy: RefreshPolicy, now: float, *, is_
     finding = partial(_finding, subject=name_of(account))
     refresh = f"{_REFRESH} {name_of(account)}"
     if account.failing_since is not None and account.refresh_failures:
-        said = f": {account.last_error.rstrip('.')}" if account.last_error else ""
-        text = f"every refresh has failed for {span(now - account.failing_since)}{said}"
+        long, said = span(now - account.failing_since), account.last_error.rstrip(".")
+        text = f"every refresh has failed for {long}: {said}" if said else f"every refresh has failed for {long}"
         return finding(status=Status.WARNING, text=text, action=refresh)
     left_s = _ends_at(account) - now
     if left_s <= 0:

@@ -34,7 +34,7 @@ class Catalogue:
             (entry for _, entry in entries if _has_places(entry)),
             key=lambda entry: -sum(map(len, entry.source.words)),
         )
-        self._strong = [entry for entry in self._templates if entry.source.is_glue or not entry.source.is_weak]
+        self._strong = [entry for entry in self._templates if entry.source.may_hold_anything]
         self.spoken = lru_cache(_REMEMBERED)(self._spoken)
 
     def _spoken(self, text: str) -> str:

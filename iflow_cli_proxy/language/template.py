@@ -1,21 +1,22 @@
 """One line of the catalogue: a text with places, recognised in a finished text and filled again in another language.
 
 Knows `{}` and `{0}`, and what may be said of a place on the side of the translation: `{:word}` is one of our own words
-even when it is a single one, `{:number}` only ever holds a number. Refuses to know any text.
+even when it is a single one, `{:number}` only ever holds a number, `{:none}` is left unsaid. Refuses to know any text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
 from typing import Final
 
-KINDS: Final = ("", "word", "number")
+KINDS: Final = ("", "word", "number", "none")
 
-_NUMBER: Final = r"([-+~]?\d[\d.,_]*%?)"
+_NUMBER: Final = r"([-+~]?\d[\d.,_:/-]*%?)"
+_FIGURE: Final = re.compile(r"[-+~]?\d")
 _WITHIN_A_SENTENCE: Final = r"((?:(?![.:;!?] |\n).)*?)"
 _FEW_LETTERS: Final = 12
 
@@ -47,6 +48,15 @@ class Template:
     def is_weak(self) -> bool:
         """So few words of its own that it could be found in what somebody else wrote."""
         return sum(letter.isalnum() for word in self.words for letter in word) < _FEW_LETTERS
+
+    @property
+    def may_hold_anything(self) -> bool:
+        """Its words are enough to know it by, whatever and however much stands in its places."""
+        match self.parts:
+            case (str(), Place()):
+                return True  # as in `Error: {}`
+            case _:
+                return self.is_glue or not self.is_weak
 
     @property
     def is_glue(self) -> bool:
@@ -112,11 +122,21 @@ class Entry:
         if found is None:
             return None
         given = found.groups()
-        filled = {
-            place.number: spoken(held) if place.kind == "word" or " " in held else held
-            for place in self.target.places
-            for held in (given[place.number],)
-        }
-        if self.source.is_glue and list(given) == [filled[number] for number in range(len(given))]:
+        filled = {place.number: self._held(place, given[place.number], spoken) for place in self.target.places}
+        if None in filled.values() or (self.source.is_glue and not _is_any_ours(given, filled)):
             return None
-        return "".join(part if isinstance(part, str) else filled[part.number] for part in self.target.parts)
+        return "".join(part if isinstance(part, str) else filled[part.number] or "" for part in self.target.parts)
+
+    def _held(self, place: Place, held: str, spoken: Callable[[str], str]) -> str | None:
+        """What is said in a place; None where a text of few words would have to hold what is none of ours."""
+        if place.kind == "none":
+            return ""
+        if place.kind != "word" and " " not in held:
+            return held
+        said = spoken(held)
+        is_strange = place.kind == "word" and said == held and not _FIGURE.match(held)
+        return None if is_strange and self.source.is_weak else said
+
+
+def _is_any_ours(given: Sequence[str], filled: Mapping[int, str | None]) -> bool:
+    return any(filled[number] != held for number, held in enumerate(given))

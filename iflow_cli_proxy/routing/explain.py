@@ -69,10 +69,9 @@ def _destination(leg: Leg, table: RoutingTable) -> str:
     if not leg.routes[0].is_listed:
         return f"Nobody lists `{name}`; it is passed on to {leg.routes[0].provider}, which takes unknown models."
     providers = [route.provider for route in leg.routes]
-    text = f"`{name}` is listed by {_joined(providers)}"
     if len(providers) > 1 and providers[0] == table.default_provider:
-        text += f"; {providers[0]} comes first as the default provider"
-    return text + "."
+        return f"`{name}` is listed by {_joined(providers)}; {providers[0]} comes first as the default provider."
+    return f"`{name}` is listed by {_joined(providers)}."
 
 
 def _end(routes: tuple[Route, ...], table: RoutingTable) -> Iterator[str]:

@@ -9,5 +9,5 @@ def test_paragraphs_are_texts_of_their_own_however_they_are_broken() -> None:
 
 def test_a_usage_line_keeps_what_is_to_be_typed() -> None:
     with speaking("zh"):
-        assert spoken_usage("Usage: iflow2api [OPTIONS]").endswith(" iflow2api [OPTIONS]")
+        assert spoken_usage("Usage: iflow2api [OPTIONS]") == "用法\uff1aiflow2api [OPTIONS]"
         assert spoken_usage("Saved server.port.") == "已保存 server.port。"

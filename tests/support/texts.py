@@ -28,14 +28,222 @@ UNSPOKEN: Final = {
     "demo": "what a simulated upstream answers",
     "protocols": "errors and notes in the protocols' own words: programs match on them",
     "language": "it is the translator",
+    "core.grammar": "for tests and debugging",
+    "core.fitting": "instructions for models, and notes beside those of the protocols",
+    "core.compress": "an instruction for models",
+    "core.sse": "a content type",
+    "gateway.continuing": "instructions for models",
+    "gateway.vision": "instructions for models",
+    "gateway.trials.bodies": "questions for models",
+    "server.connection": "HTTP itself: answered before anybody knows who asks",
+    "server.head": "HTTP itself",
+    "server.refusal": "HTTP itself",
+    "signin.pages": "they are in both languages",
+    "config.template": "a file and a page that are English",
+    "telemetry.metrics": "help of metrics, for programs",
+    "telemetry.vitals": "help of metrics, for programs",
+    "server.run": "names of tasks and words for logs",
+    "server.descriptors": "words for logs",
+    "server.handlers.sign_in": "the standard's own words, for programs (RFC 8628)",
 }
 """Rooms and modules whose texts no person reads, or only in English."""
 
+OF_TYPER: Final = (
+    "Usage:",
+    "Arguments",
+    "Options",
+    "Commands",
+    "Error",
+    "Aborted.",
+    "[default: {}]",
+    "[env var: {}]",
+    "[required]",
+    "Try [blue]'{} {}'[/] for help.",
+    "Show this message and exit.",
+    "Missing command.",
+    "Missing argument {}.",
+    "Missing option {}.",
+    "No such command {}.",
+    "No such command {}. Did you mean {}?",
+    "No such option: {}",
+    "No such option: {} (Possible options: {})",
+    "Option {} requires an argument.",
+    "Option {} does not take a value.",
+    "Got unexpected extra argument(s) ({})",
+    "Invalid value: {}",
+    "Invalid value for {}: {}",
+    "Invalid value for {} (env var: {}): {}",
+    "Value error, {} is not one of {}.",
+    "Input should be a valid integer, unable to parse string as an integer",
+    "Input should be a valid number, unable to parse string as a number",
+    "Input should be greater than or equal to {}",
+    "Input should be less than or equal to {}",
+    "{} {} is a directory.",
+    "{} {} does not exist.",
+)
+"""What Typer 0.29 says by itself around our commands; `tests/cli/test_spoken_help.py` lets it."""
+
+OF_PLACES: Final = (
+    "{} s",
+    "{} min",
+    "{} h",
+    "{} d",
+    "{}: {}",
+    ": {}",
+    "{}; {}",
+    "{} or {}",
+    "{} gone",
+    "{} failure",
+    "{} failures",
+    "{} warning",
+    "{} warnings",
+    "{}, {}",
+    "{}.",
+    "text",
+    "texts",
+    "yes",
+    "no",
+    "none",
+    "never",
+    "all",
+    "ok",
+    "note",
+    "warning",
+    "failure",
+    "gone",
+    "disabled",
+    "enabled",
+    "deleted",
+    "exported",
+    "refreshed",
+    "refused",
+    "expired",
+    "revoked",
+    "needs login",
+    "login needed",
+    "not due",
+    "nothing to refresh",
+    "failed",
+    "imported",
+    "updated",
+    "new",
+    "skipped",
+    "missing",
+    "ours",
+    "default",
+    "config",
+    "overrides",
+    "environment",
+    "flag",
+    "files",
+    "server",
+    "accounts",
+    "sign-ins",
+    "clients",
+    "upstreams",
+    "program",
+    "settings",
+    "clock",
+    "the gateway",
+    "fallback",
+    "wanted",
+    "unknown",
+    "always",
+    "key",
+    "code",
+    "bearer",
+    "image",
+    "fetched",
+    "described",
+    "read",
+    "written",
+    "locked",
+    "looked at",
+    "first byte",
+    "idle",
+    "content",
+    "total",
+    "day",
+    "month",
+    "account",
+    "protocol",
+    "provider",
+    "errors",
+    "prompt",
+    "cached",
+    "completion",
+    "reasoning",
+    "cost",
+    "share",
+    "trend",
+    "requests",
+    "expires",
+    "checked",
+    "usable",
+    "kind",
+    "where",
+    "origin",
+    "created",
+    "budget",
+    "auth type",
+    "api key",
+    "api key expires at",
+    "access token",
+    "access token expires at",
+    "refresh token",
+    "expires at",
+    "can refresh",
+    "base url",
+    "user id",
+    "created at",
+    "updated at",
+    "refreshed at",
+    "last used at",
+    "request count",
+    "last error at",
+    "rests until",
+    "rests model",
+    "imported from",
+    "platform",
+)
+"""Words and marks that stand in places of other texts and have no text of their own."""
+
+OF_SYSTEMS: Final = (
+    "Permission denied",
+    "No such file or directory",
+    "No space left on device",
+    "Is a directory",
+    "Not a directory",
+    "Connection refused",
+    "Connection reset by peer",
+    "Address already in use",
+    "Cannot assign requested address",
+    "Read-only file system",
+    "Network is unreachable",
+    "Operation not permitted",
+    "File exists",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+)
+"""What an operating system says when something fails; the rest of it stays English."""
+
+_TECHNICAL: Final = re.compile(
+    r"\b(?:SELECT|ORDER BY|localtime|INSERT|DELETE|CREATE|WHERE|CASE|PRAGMA|sum)\b|\bat [<>]=? ?\?|%[sd]|\\[bdsw]"
+    r"|; charset=|^default-src |^\w+-[\w-]+: (?:\{\}|identity)$|^\w+, deflate$|^(?:bold|dim|italic)\b"
+    r"|^(?:/|#|\{\{ |\[\"|\"|value = |curl |export |-H |npm |Bearer |Basic )"
+)
+"""SQL, logs, patterns, headers, paths, lines of files and of a shell, styles."""
+_FOR_MODELS: Final = re.compile(
+    r"^(?:Describe this image|The image came with|Say hello|Answer in |What is the weather|Count from 1|The radar"
+    r"|Which col|I look it up|And now\?|From the result|openid |UpstreamRequest|QwenCode/)"
+)
+"""What a probe or a step of the gateway says to a model or a server."""
+_QUOTED: Final = re.compile(r"`[^`]*`|\{\}")
 _PROSE: Final = re.compile(r"[A-Za-z]*[a-z]{2}")
 _MOST_VARIANTS: Final = 32
 _SILENT_CALLS: Final = re.compile(
     r"(?:^|\.)(?:compile|execute|executemany|executescript|debug|info|warning|exception|log|AssertionError|TypeError"
-    r"|RuntimeError|NotImplementedError|getLogger|startswith|endswith|fromisoformat|strftime|TypeVar)$"
+    r"|RuntimeError|NotImplementedError|getLogger|cast|startswith|endswith|fromisoformat|strftime|TypeVar)$"
 )
 """Patterns, SQL, logs, and errors that are our bugs."""
 _SILENT_ARGUMENTS: Final = frozenset({"metavar", "envvar", "prefix", "name"})
@@ -61,20 +269,22 @@ def every_text() -> list[Text]:
                 found.setdefault(text.template, text)
     for text in help_texts(typer.main.get_command(app)):
         found.setdefault(text.template, text)
+    for template in (*OF_TYPER, *OF_PLACES, *OF_SYSTEMS):
+        found.setdefault(template, Text(template, "tests/support/texts.py"))
     return list(found.values())
 
 
 def texts_of(one: Module) -> Iterator[Text]:
     """The texts of one module."""
     silent = set(_silent_nodes(one.tree))
-    words = set(_word_nodes(one.tree))
-    todo: list[ast.AST] = [one.tree]
+    words = set(_word_nodes(one.tree)) if one.room == "cli" else set()
+    todo: list[Any] = [one.tree]
     while todo:
         node = todo.pop()
         if id(node) in silent:
             continue
-        if isinstance(node, ast.Constant | ast.JoinedStr):
-            for template in _templates(node):
+        if templates := _templates(node):
+            for template in templates:
                 if _is_prose(template) or (id(node) in words and _PROSE.search(template)):
                     yield Text(template.strip(), one.at(node.lineno))
             todo += _inner(node)
@@ -84,17 +294,27 @@ def texts_of(one: Module) -> Iterator[Text]:
 
 def _is_prose(template: str) -> bool:
     bare = template.strip()
-    return " " in bare and bool(_PROSE.search(bare.replace("{}", "")))
+    return (
+        " " in bare
+        and bool(_PROSE.search(_QUOTED.sub("", bare)))
+        and not (_TECHNICAL.search(bare) or _FOR_MODELS.search(bare))
+    )
 
 
 def _inner(node: ast.AST) -> Iterator[ast.AST]:
-    """What stands in the places of an f-string and is no variant of it."""
+    """What stands in the places of a text and is no variant of it."""
     for place in ast.walk(node):
         if isinstance(place, ast.FormattedValue) and _branches(place.value) is None:
             yield place.value
+        elif isinstance(place, ast.BinOp):
+            yield from (side for side in (place.left, place.right) if _pieces(side) == ["{}"])
 
 
-def _templates(node: ast.expr) -> list[str]:
+def _pieces(node: ast.expr) -> list[str]:
+    return _templates(node) or _branches(node) or ["{}"]
+
+
+def _templates(node: ast.AST) -> list[str]:
     """The template of a string, one for each choice among words of ours in it; nothing for what is no string."""
     match node:
         case ast.Constant(value=str(text)):
@@ -102,6 +322,9 @@ def _templates(node: ast.expr) -> list[str]:
         case ast.JoinedStr(values=values):
             variants = [_variants(part) for part in values]
             return ["".join(chosen) for chosen, _ in zip(product(*variants), range(_MOST_VARIANTS), strict=False)]
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            halves = (_pieces(left), _pieces(right))
+            return [] if halves == (["{}"], ["{}"]) else ["".join(chosen) for chosen in product(*halves)]
         case _:
             return []
 
@@ -121,7 +344,7 @@ def _branches(value: ast.expr) -> list[str] | None:
             chosen = values
         case _:
             return None
-    said = [_templates(each) or _branches(each) or ["{}"] for each in chosen]
+    said = [_pieces(each) for each in chosen]
     return [text for texts in said for text in texts] if any(texts != ["{}"] for texts in said) else None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from iflow_cli_proxy.cli.folding import cells, padded
+
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 _PLAIN_LEVELS: Final = " ..::+++#"
@@ -65,11 +67,10 @@ def short(number: float) -> str:
 def aligned(rows: Iterable[Sequence[str]], is_right: Sequence[bool], gap: str) -> str:
     """Lines of a table without styles, numbers to the right."""
     kept = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*kept, strict=True)]
     return "\n".join(
         gap.join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, is_right, strict=True)
+            padded(cell, width, is_right=right) for cell, width, right in zip(row, widths, is_right, strict=True)
         ).rstrip()
         for row in kept
     )

@@ -16,6 +16,7 @@ from typing import Final
 from iflow_cli_proxy.cli.accounting.drawing import bar, buckets, columns, short, sparks
 from iflow_cli_proxy.cli.columns import Column, drawn, fitting, plain, width_of
 from iflow_cli_proxy.cli.output import console, print_text, printable
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.state.ledger_queries import DOLLARS, Group, Sums, total
 from iflow_cli_proxy.state.ledger_question import Question, day_of
 
@@ -76,7 +77,7 @@ def show(report: Report) -> None:
         found = fitting(_columns(report, replace(style, is_short=True)), screen.width)
     screen.print(drawn(found, has_total=True))
     for line in footnotes(total(report.groups)):
-        screen.print(line, style="dim")
+        screen.print(spoken(line), style="dim")
 
 
 def headline(report: Report) -> str:
@@ -85,9 +86,9 @@ def headline(report: Report) -> str:
     until = day_of(report.question.until - 1).isoformat() if isfinite(report.question.until) else "now"
     mark = "~" if sums.estimated else ""
     parts = [
-        f"{day_of(report.question.since).isoformat()} to {until}",
-        f"{_requests(sums.requests)}, {sums.error_share:.1%} errors",
-        f"{mark}{sums.prompt:,} tokens in, {mark}{sums.completion:,} out",
+        spoken(f"{day_of(report.question.since).isoformat()} to {until}"),
+        spoken(f"{_requests(sums.requests)}, {sums.error_share:.1%} errors"),
+        spoken(f"{mark}{sums.prompt:,} tokens in, {mark}{sums.completion:,} out"),
     ]
     return printable(" · ".join([*parts, *([cost_text(sums)] if sums.cost else [])]))
 
@@ -107,7 +108,7 @@ def chart(report: Report, width: int, *, is_plain: bool = False) -> list[str]:
     side = [short(max(numbers)), *[""] * (_CHART_HEIGHT - 1), "0"]
     drawn = [f"{text:>{label}} {line}" for text, line in zip(side, lines, strict=True)]
     between = max(2, thickness * len(numbers) - len(first) - len(last))
-    return ["tokens", *drawn, f"{'':>{label}}  {first}{' ' * between}{last}"]
+    return [spoken("tokens"), *drawn, f"{'':>{label}}  {first}{' ' * between}{last}"]
 
 
 def footnotes(sums: Sums) -> list[str]:
@@ -144,14 +145,21 @@ def _columns(report: Report, style: Style) -> list[Column]:
     groups = report.groups
     if "day" not in report.question.by:
         groups = sorted(groups, key=lambda group: -group[1].tokens)
+    total_word = spoken("total")
     names = [
-        Column(name=one, is_right=False, cells=[*(style.name(group[at]) for group, _ in groups), "" if at else "total"])
+        Column(
+            name=one,
+            is_right=False,
+            cells=[*(style.name(group[at]) for group, _ in groups), "" if at else total_word],
+        )
         for at, one in enumerate(report.question.by)
     ]
     rows = [*(sums for _, sums in groups), total(groups)]
     numbers = [
         Column(name="requests", cells=[f"{sums.requests:,}" for sums in rows]),
-        Column(name="errors", rank=3, cells=[f"{sums.error_share:.1%}" if sums.errors else _NONE for sums in rows]),
+        Column(
+            name=spoken("errors"), rank=3, cells=[f"{sums.error_share:.1%}" if sums.errors else _NONE for sums in rows]
+        ),
         Column(name="prompt", cells=[style.tokens(sums, sums.prompt) for sums in rows]),
         Column(name="cached", rank=6, cells=[style.tokens(sums, sums.cached) for sums in rows]),
         Column(name="completion", cells=[style.tokens(sums, sums.completion) for sums in rows]),

@@ -14,6 +14,7 @@ from iflow_cli_proxy.cli.accounts.naming import confirmed, open_accounts
 from iflow_cli_proxy.cli.output import ExitCode, print_json, print_table, say
 from iflow_cli_proxy.cli.passphrase import passphrase_for
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.signin.foreign.kinds import KINDS, Kind, kind_named
 from iflow_cli_proxy.signin.foreign.places import known_places
@@ -206,5 +207,5 @@ def _table(harvest: Harvest, words: Mapping[str, str]) -> None:
 
 def _result(entry: Entry, words: Mapping[str, str]) -> str:
     if entry.result not in words:
-        return entry.result  # why, is told below
-    return ", ".join(filter(None, (words[entry.result], entry.reason)))
+        return spoken(entry.result)  # why, is told below
+    return ", ".join(map(spoken, filter(None, (words[entry.result], entry.reason))))

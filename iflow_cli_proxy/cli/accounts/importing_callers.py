@@ -109,7 +109,7 @@ def write_callers(plan: CallerPlan, opened: Session) -> None:
 def tell_callers(plans: Sequence[CallerPlan], *, is_rehearsal: bool) -> None:
     rows = [(one.key.name, one.result, _accounts(one.key), one.where) for plan in plans for one in plan.entries]
     if rows:
-        print_table(("client key", "result", "accounts", "found in"), rows, spare=2)
+        print_table(("client key", "result", "accounts", "found in"), rows, spare=2, words=("result", "accounts"))
     for plan in plans:
         for name, value in plan.settings:
             if is_rehearsal or plan.is_saved:

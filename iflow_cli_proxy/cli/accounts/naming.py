@@ -16,6 +16,7 @@ import typer
 from iflow_cli_proxy.cli.output import say
 from iflow_cli_proxy.cli.passphrase import asker
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError
 from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.providers.discovery import Finding
@@ -126,7 +127,7 @@ def refuse_foreign(known: KnownAccount, done: str) -> None:
 def confirmed(question: str) -> bool:
     """Ask the person at the terminal for a yes. Leaving the question is an interrupt."""
     try:
-        return typer.confirm(question, err=True)
+        return typer.confirm(spoken(question), err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
 

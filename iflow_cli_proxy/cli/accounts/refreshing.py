@@ -256,6 +256,7 @@ def _tell(results: Sequence[Result], now: float, plan: Plan) -> None:
             ("account", "result", "ends"),
             [(name_of(result.account), _word(result, now), expiry_text(result.account, now)) for result in results],
             spare=1,
+            words=("result", "ends"),
         )
     else:
         say("No account has anything to refresh.")

@@ -13,6 +13,7 @@ from typing import Final
 
 from iflow_cli_proxy.cli.accounting.today import NO_USE, today_text
 from iflow_cli_proxy.cli.accounts.naming import SHORT_ID
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.instants import instant, rfc3339
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.secret import Secret
@@ -44,8 +45,8 @@ def state_text(known: KnownAccount, now: float) -> str:
     """The same for people."""
     match state_word(known, now):
         case "cooling":
-            of_model = f" ({known.saved.rests_model})" if known.saved.rests_model else ""
-            return f"rests for {span((known.saved.rests_until or now) - now)}{of_model}"
+            left, model = span((known.saved.rests_until or now) - now), known.saved.rests_model
+            return f"rests for {left} ({model})" if model else f"rests for {left}"
         case "aside":
             return "not used"
         case "empty":
@@ -97,6 +98,8 @@ def in_order(known: Iterable[KnownAccount]) -> list[KnownAccount]:
 COLUMNS: Final = (
     "provider", "label", "state", "expires", "today", "kind", "last used", "requests", "last error", "from", "id"
 )  # fmt: skip
+WORDS: Final = ("state", "expires", "today", "kind", "last used", "from")
+"""Columns that hold words of ours."""
 SPARE_COLUMNS: Final = 7
 """As many at the end may be missing on a narrow screen."""
 
@@ -112,7 +115,7 @@ def row(known: KnownAccount, now: float, today: Sums = NO_USE) -> list[str]:
         kind_text(known),
         ago(account.last_used_at, now) if known.is_ours or known.place is not None else "",
         f"{account.request_count:,}",
-        _short(account.last_error),
+        _short(spoken(account.last_error)),
         where_text(known),
         account.id[:SHORT_ID] if known.is_ours else account.id,
     ]
@@ -175,7 +178,7 @@ def details(
 ) -> list[tuple[str, str]]:
     """Everything about one account, a line each, without what is empty."""
     shape = as_json(known, paths, now, reveal=reveal)
-    spoken = {
+    words = {
         "state": state_text(known, now),
         "usable": _SEALED if known.is_sealed else "yes" if known.is_usable(now) else "no",
         "can_refresh": _SEALED if known.is_sealed else "yes" if known.saved.can_refresh else "no",
@@ -184,7 +187,7 @@ def details(
         "kind": kind_text(known),
     }
     lines: list[tuple[str, str]] = []
-    for name, value in (shape | spoken).items():
+    for name, value in (shape | words).items():
         text = "" if value is None else str(value)
         if name.endswith("_at") and text:
             text = f"{text} ({_relative(name, text, now)})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Final
 
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.core.spans import span
@@ -15,6 +16,8 @@ from iflow_cli_proxy.pool.client_key import ClientKey
 from iflow_cli_proxy.state.key_shapes import state_of
 
 COLUMNS: Final = ("name", "state", "limits", "models", "accounts", "expires", "note")
+WORDS: Final = ("state", "limits", "models", "accounts", "expires")
+"""Columns that hold words of ours."""
 SPARE_COLUMNS: Final = 1
 
 _EVERYTHING: Final = "all"
@@ -36,15 +39,15 @@ def details(key: ClientKey, now: float) -> list[tuple[str, str]]:
     """Everything there is to say, a line each; what is not limited is said too."""
     lines = [
         ("name", key.name),
-        ("state", state_of(key, now)),
-        ("models", _globs(key.models)),
-        ("accounts", _accounts(key)),
-        ("requests a minute", _count(key.rpm)),
-        ("tokens a minute", _count(key.tpm)),
-        ("requests at one time", _count(key.concurrency)),
-        ("budget", str(key.budget or "no limit")),
+        ("state", spoken(state_of(key, now))),
+        ("models", spoken(_globs(key.models))),
+        ("accounts", spoken(_accounts(key))),
+        ("requests a minute", spoken(_count(key.rpm))),
+        ("tokens a minute", spoken(_count(key.tpm))),
+        ("requests at one time", spoken(_count(key.concurrency))),
+        ("budget", spoken(str(key.budget or "no limit"))),
         ("created", rfc3339(key.created_at)),
-        ("expires", _expires(key, now)),
+        ("expires", spoken(_expires(key, now))),
     ]
     if key.revoked_at is not None:
         lines.append(("revoked", rfc3339(key.revoked_at)))
@@ -59,8 +62,8 @@ def configured_row(number: int, secret: Secret) -> list[str]:
 
 def _limits(key: ClientKey) -> str:
     named = (("rpm", key.rpm), ("tpm", key.tpm), ("at once", key.concurrency))
-    shown = [f"{limit:,} {name}" for name, limit in named if limit]
-    shown += [str(key.budget)] if key.budget else []
+    shown = [f"{limit:,} {spoken(name)}" for name, limit in named if limit]
+    shown += [spoken(str(key.budget))] if key.budget else []
     return ", ".join(shown) or "no limit"
 
 

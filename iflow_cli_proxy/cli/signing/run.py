@@ -223,8 +223,8 @@ class Login:
         if self._plan.as_json:
             place = self._accounts.store.place(account.id)
             print_json(_as_json(KnownAccount(saved=account, place=place, is_ours=True), verdict, now=now))
-        done = "Signed in at" if enrolled.is_new else "Signed in again at"
-        self._screen.tell(f"{done} {account.provider} as {account.label}.", "green")
+        done = "Signed in" if enrolled.is_new else "Signed in again"
+        self._screen.tell(f"{done} at {account.provider} as {account.label}.", "green")
         self._screen.facts(_facts(account, verdict, now=now))
         if verdict is None or verdict.error is None:
             self._screen.tell("Next: `iflow2api serve` makes it answer.", "cyan")

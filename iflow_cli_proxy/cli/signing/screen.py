@@ -19,6 +19,7 @@ from rich.text import Text
 from iflow_cli_proxy.cli.folding import folded
 from iflow_cli_proxy.cli.output import printable
 from iflow_cli_proxy.cli.signing.qr import qr_lines
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.providers.signin import DeviceGrant
@@ -52,9 +53,9 @@ class Wait:
         self._remark = text
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        parts = [self._what, self._remark]
+        parts = [spoken(self._what), spoken(self._remark)]
         if self._until is not None:
-            parts.insert(0, f"{countdown(self._until - self._clock.monotonic())} left")
+            parts.insert(0, spoken(f"{countdown(self._until - self._clock.monotonic())} left"))
         line = Text(" · ".join(filter(None, parts)), "cyan", no_wrap=True)
         line.truncate(max(1, options.max_width - _ECHO_OF_CTRL_C), overflow="ellipsis")
         yield line
@@ -74,7 +75,7 @@ class Screen:
 
     def tell(self, text: str, style: str = "") -> None:
         """A remark, in words of ours or of a server."""
-        clean = printable(text)
+        clean = printable(spoken(text))
         if self._console.is_terminal:
             clean = folded(clean, self._console.width)
         self._console.print(Text(clean, style), soft_wrap=True)
@@ -103,7 +104,7 @@ class Screen:
             self.tell(f"Code: {grant.user_code}")
             return
         code = Text(f" {printable(grant.user_code)} ", "bold reverse")
-        self._console.print(Panel(code, title="code", title_align="left", padding=(0, 2), expand=False))
+        self._console.print(Panel(code, title=spoken("code"), title_align="left", padding=(0, 2), expand=False))
 
     @contextmanager
     def waiting(self, what: str, within_s: float | None = None) -> Iterator[Wait]:
@@ -130,7 +131,7 @@ class Screen:
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in rows.items():
-            table.add_row(f"  {name}", Text(printable(value)))
+            table.add_row(f"  {spoken(name)}", Text(printable(spoken(value))))
         self._console.print(table)
 
     def _to_copy(self, text: str) -> None:

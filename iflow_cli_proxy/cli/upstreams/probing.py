@@ -107,8 +107,7 @@ def _tell(plan: ProbePlan, model: str, probed: Probed) -> None:
             }
         )
         return
-    print_table(
-        ("what", "answer", "remark"), [(line.trial, line.answer, line.remark) for line in probed.lines], spare=1
-    )
+    rows = [(line.trial, line.answer, line.remark) for line in probed.lines]
+    print_table(("what", "answer", "remark"), rows, spare=1, words=("what", "answer", "remark"))
     kept = "kept; a running gateway takes it up within two seconds" if not plan.only_shows else "not kept"
     say(f"{plan.name.lower()} was asked {probed.calls} times with {model}; the profile is {kept}.", "dim")
