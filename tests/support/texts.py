@@ -44,6 +44,7 @@ UNSPOKEN: Final = {
     "telemetry.vitals": "help of metrics, for programs",
     "server.run": "names of tasks and words for logs",
     "server.descriptors": "words for logs",
+    "server.openapi": "a description for programs and programmers",
     "server.handlers.sign_in": "the standard's own words, for programs (RFC 8628)",
 }
 """Rooms and modules whose texts no person reads, or only in English."""
@@ -142,6 +143,12 @@ OF_PLACES: Final = (
     "clients",
     "upstreams",
     "program",
+    "cooling",
+    "needs_login",
+    "queued",
+    "waiting",
+    "thinking",
+    "streaming",
     "settings",
     "clock",
     "the gateway",
@@ -246,10 +253,11 @@ _SILENT_CALLS: Final = re.compile(
     r"|RuntimeError|NotImplementedError|getLogger|cast|startswith|endswith|fromisoformat|strftime|TypeVar)$"
 )
 """Patterns, SQL, logs, and errors that are our bugs."""
-_SILENT_ARGUMENTS: Final = frozenset({"metavar", "envvar", "prefix", "name"})
+_SILENT_ARGUMENTS: Final = frozenset({"metavar", "envvar", "prefix"})
 _HEADINGS: Final = re.compile(r"COLUMNS$|HEADINGS$")
 _HEADED_CALLS: Final = frozenset({"print_table"})
-_WORD_CALLS: Final = frozenset({"spoken", "Column"})
+_WORD_CALLS: Final = frozenset({"spoken"})
+_NAMING_CALLS: Final = frozenset({"Column", "names"})
 
 
 @dataclass(frozen=True)
@@ -377,7 +385,10 @@ def _word_nodes(tree: ast.Module) -> Iterator[int]:
                 if name in _HEADED_CALLS and args:
                     yield from _strings(args[0])
                 if name in _WORD_CALLS:
-                    yield from (each for arg in [*args, *(key.value for key in keywords)] for each in _own(arg))
+                    yield from (each for arg in args for each in _own(arg))
+                if name in _NAMING_CALLS:
+                    named = [*args[:1], *(key.value for key in keywords if key.arg == "name")]
+                    yield from (each for arg in named for each in _own(arg))
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _HEADINGS.search(name):
                 yield from _strings(value)
             case _:

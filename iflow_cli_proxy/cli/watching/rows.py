@@ -134,4 +134,4 @@ def _back_in(one: AccountRow) -> str:
 
 def _why(one: AccountRow) -> str:
     rests = [f"{rest.reason} ({rest.model})" if rest.model else rest.reason for rest in one.rests]
-    return ", ".join([*rests, *(f"{name} failing" for name in one.open_breakers)])
+    return ", ".join([*rests, *(spoken(f"{name} failing") for name in one.open_breakers)])
