@@ -1,7 +1,7 @@
 import pytest
 
 from iflow_cli_proxy.core import grammar
-from iflow_cli_proxy.core.assemble import assemble, disassemble
+from iflow_cli_proxy.core.assemble import Assembler, assemble, disassemble
 from iflow_cli_proxy.core.events import (
     Choice,
     ChoiceEnded,
@@ -133,3 +133,14 @@ def test_a_reply_taken_apart_is_well_formed_and_collects_to_itself(reply: Reply)
 
     grammar.check(events)
     assert assemble(events) == reply
+
+
+def test_how_far_a_stream_has_come_is_seen_while_it_is_collected() -> None:
+    assembler = Assembler()
+    assert (assembler.characters, assembler.is_thinking) == (0, False)
+    assembler.feed(PartStarted(part=0, kind=PartKind.REASONING))
+    assembler.feed(Delta(part=0, text="hm"))
+    assert (assembler.characters, assembler.is_thinking) == (2, True)
+    assembler.feed(PartStarted(part=1, kind=PartKind.TEXT))
+    assembler.feed(Delta(part=1, text="four"))
+    assert (assembler.characters, assembler.is_thinking) == (6, False)

@@ -133,3 +133,29 @@ def test_an_answer_that_is_asked_on_counts_on() -> None:
 
     further.progress = Standing(5, is_thinking=True)
     assert (first.progress.characters, phase_of(first)) == (12, Phase.THINKING)
+
+
+FRAMES = [
+    ("anthropic", '{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}', True),
+    ("anthropic", '{"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking"}}', True),
+    ("anthropic", '{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}', True),
+    ("anthropic", '{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"s"}}', True),
+    ("anthropic", '{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"a"}}', False),
+    ("anthropic", '{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"1"}}', False),
+    ("gemini", '{"candidates":[{"content":{"parts":[{"text":"hm","thought":true}]}}]}', True),
+    ("gemini", '{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"a"}]}}]}', False),
+    ("gemini", '{"candidates":[{"content":{"parts":[]}}]}', False),
+    ("ollama", '{"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}', True),
+    ("ollama", '{"message":{"role":"assistant","content":"a","thinking":"hm"},"done":false}', False),
+    ("openai_responses", '{"type":"response.reasoning_summary_text.delta","delta":"hm"}', True),
+    ("openai_responses", '{"type":"response.output_item.added","item":{"type":"reasoning"}}', True),
+    ("openai_responses", '{"type":"response.output_item.added","item":{"type":"function_call"}}', False),
+    ("openai_responses", '{"type":"response.output_item.added","item":null}', False),
+    ("openai_responses", '{"type":"response.output_text.delta","delta":"a"}', False),
+    ("openai_completions", '{"choices":[{"text":"a"}]}', False),
+]
+
+
+@pytest.mark.parametrize(("protocol", "frame", "thinks"), FRAMES)
+def test_a_frame_tells_whether_it_is_thinking(protocol: str, frame: str, thinks: bool) -> None:
+    assert CODECS[protocol].carries_reasoning(frame.encode()) is thinks

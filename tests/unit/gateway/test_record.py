@@ -34,3 +34,14 @@ def test_what_was_held_for_it_is_given_back_once() -> None:
     it.end()
 
     assert given == ["second", "first"]
+
+
+def test_a_client_that_left_is_known_by_the_status_and_by_the_kind() -> None:
+    left, failed = exchange(), exchange()
+    assert not left.is_left
+    left.leave()
+    failed.error_kind = "overloaded"
+    assert left.is_left
+    assert not failed.is_left
+    failed.leave()
+    assert failed.is_left, "whatever went wrong before"

@@ -513,3 +513,12 @@ def test_an_account_that_comes_back_still_counts_the_leases_that_were_out() -> N
 def test_others_counts_accounts_that_were_not_tried() -> None:
     pool = pool_of(account("a"), account("b"), account("c", provider="q"))
     assert pool.others("p", {"a"}) == 1
+
+
+def test_hosts_that_are_down_are_listed_once_for_each_provider() -> None:
+    pool = pool_of(account("a", host="h"), account("b", host="h"), account("c", provider="q", host="h"), account("d"))
+    assert pool.open_hosts() == ()
+    for _ in range(5):
+        pool.give_back(taken(pool, Wish(provider="q", model="m")), Outcome(error=errors.Unreachable("Gone.")), 0.0)
+    assert [(host, provider) for host, provider, _ in pool.open_hosts()] == [("h.example", "p"), ("h.example", "q")]
+    assert not any(breaker.is_closed for _, _, breaker in pool.open_hosts())

@@ -21,6 +21,7 @@ def test_what_a_codec_does_not_say_is_as_most_are() -> None:
     assert codec.find_images(envelope) == ()
     assert codec.replace_images(envelope, {}) is envelope
     assert codec.count_choices(body) == 1
+    assert not codec.carries_reasoning(b'{"choices":[{"delta":{"reasoning":"hm"}}]}')
 
 
 def test_who_speaks_in_events_has_their_type_and_their_framer() -> None:

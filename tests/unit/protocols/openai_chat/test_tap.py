@@ -5,7 +5,7 @@ from iflow_cli_proxy.core.errors import CutOff, Failing, GatewayError, Malformed
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.protocols.base import Seen
-from iflow_cli_proxy.protocols.openai_chat.tap import StreamTap, carries_content
+from iflow_cli_proxy.protocols.openai_chat.tap import StreamTap, carries_content, carries_reasoning
 
 
 def judge(body: Json) -> GatewayError | None:
@@ -134,3 +134,19 @@ def test_the_commit_point_is_the_first_thing_a_person_would_see(
 def test_before_the_commit_point_a_wrong_shape_is_a_failure(data: bytes) -> None:
     with pytest.raises(Malformed):
         carries_content(data)
+
+
+@pytest.mark.parametrize(
+    ("delta", "thinks"),
+    [
+        ({"reasoning_content": "hm"}, True),
+        ({"reasoning": "hm", "content": ""}, True),
+        ({"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}, True),
+        ({"reasoning_content": "hm", "content": "a"}, False),
+        ({"reasoning_content": None, "content": "a"}, False),
+        ({"tool_calls": [{"index": 0}]}, False),
+        ({}, False),
+    ],
+)
+def test_thinking_is_told_from_an_answer(delta: Json, thinks: bool) -> None:
+    assert carries_reasoning(chunk(delta)) is thinks
