@@ -10,6 +10,7 @@ from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.routing.prices import PriceTable
 from iflow_cli_proxy.state.ledger_queries import DOLLARS
 from iflow_cli_proxy.state.ledger_row import Attempt, Row
+from iflow_cli_proxy.telemetry.redact import shown_name
 
 
 def row_of(exchange: Exchange, prices: PriceTable, now: float, monotonic: float) -> Row:
@@ -27,14 +28,16 @@ def row_of(exchange: Exchange, prices: PriceTable, now: float, monotonic: float)
         client=exchange.client,
         account=exchange.account,
         provider=provider,
-        model_asked=exchange.asked,
-        model_served=model,
+        model_asked=shown_name(exchange.asked),
+        model_served=shown_name(model),
         protocol=exchange.protocol,
         is_stream=exchange.is_stream,
         status=exchange.status,
         error_kind=exchange.error_kind,
         attempts=tuple(
-            Attempt(account=one.account, route=one.route, error_kind=one.error_kind, duration_s=one.duration_s)
+            Attempt(
+                account=one.account, route=shown_name(one.route), error_kind=one.error_kind, duration_s=one.duration_s
+            )
             for one in exchange.attempts
         ),
         prompt=usage.prompt,

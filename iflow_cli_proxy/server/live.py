@@ -17,6 +17,7 @@ from iflow_cli_proxy.pool.pool import AccountPool
 from iflow_cli_proxy.server.account_rows import account_rows
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.server.tally import Minute
+from iflow_cli_proxy.telemetry.redact import shown_name
 
 MOST_SHOWN: Final = 200
 """Requests in flight that are listed; `in_flight_total` counts all."""
@@ -70,8 +71,8 @@ def _request(exchange: Exchange, now: float) -> dict[str, Json]:
     return {
         "id": exchange.request_id,
         "protocol": exchange.protocol,
-        "model": exchange.asked,
-        "route": exchange.route,
+        "model": shown_name(exchange.asked),
+        "route": shown_name(exchange.route),
         "account": exchange.account,
         "key": exchange.client,
         "phase": phase.value,

@@ -18,7 +18,7 @@ from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.core.trace import Trace
 from iflow_cli_proxy.gateway.record import CLIENT_GONE, AttemptRecord, Exchange
 from iflow_cli_proxy.server.bookkeeping import usage_of
-from iflow_cli_proxy.telemetry.redact import redact
+from iflow_cli_proxy.telemetry.redact import shown_name
 from iflow_cli_proxy.telemetry.traces import Attribute, Span, SpanSender, open_sender
 
 _OPERATIONS: Final = {
@@ -26,7 +26,6 @@ _OPERATIONS: Final = {
     "openai_embeddings": "embeddings",
     "gemini": "generate_content",
 }
-_LONGEST_NAME: Final = 200
 _GOOD_ENDINGS: Final = ("", "cancelled")
 
 
@@ -74,7 +73,7 @@ def _spans(exchange: Exchange, trace: Trace, now: float, monotonic: float) -> It
     shift = now - monotonic
     operation = _OPERATIONS.get(exchange.protocol, "chat")
     yield Span(
-        name=f"{operation} {_model(exchange.asked)}".rstrip(),
+        name=f"{operation} {shown_name(exchange.asked)}".rstrip(),
         trace_id=trace.trace_id,
         span_id=trace.span_id,
         parent_id=trace.parent_id,
@@ -91,7 +90,7 @@ def _spans(exchange: Exchange, trace: Trace, now: float, monotonic: float) -> It
         provider, _, model = attempt.route.partition("/")
         is_good = attempt.error_kind in _GOOD_ENDINGS
         yield Span(
-            name=f"{operation} {_model(model)}",
+            name=f"{operation} {shown_name(model)}",
             trace_id=trace.trace_id,
             span_id=trace.attempt_id(number),
             parent_id=trace.span_id,
@@ -113,7 +112,7 @@ def _of_question(exchange: Exchange, trace: Trace, operation: str) -> dict[str, 
         "http.response.body.size": exchange.bytes_out,
         "error.type": _error(exchange),
         "gen_ai.operation.name": operation,
-        "gen_ai.request.model": _model(exchange.asked),
+        "gen_ai.request.model": shown_name(exchange.asked),
         "gen_ai.request.stream": exchange.is_stream,
         "gen_ai.response.time_to_first_chunk": exchange.first_byte_s,
         "gen_ai.usage.input_tokens": usage.prompt or None,
@@ -129,7 +128,7 @@ def _of_question(exchange: Exchange, trace: Trace, operation: str) -> dict[str, 
     }
     if exchange.answered_by is not None:
         found["gen_ai.provider.name"] = exchange.answered_by.provider
-        found["gen_ai.response.model"] = exchange.answered_by.model
+        found["gen_ai.response.model"] = shown_name(exchange.answered_by.model)
     if exchange.first_byte_s is not None:
         found["iflow2api.overhead_s"] = max(0.0, exchange.first_byte_s - exchange.waited_s)
     return {name: value for name, value in found.items() if value not in (None, "")}
@@ -139,7 +138,7 @@ def _of_attempt(attempt: AttemptRecord, operation: str, provider: str, model: st
     found: dict[str, Attribute] = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": provider,
-        "gen_ai.request.model": _model(model),
+        "gen_ai.request.model": shown_name(model),
         "iflow2api.account": attempt.account,
         "iflow2api.attempt": number,
     }
@@ -152,8 +151,3 @@ def _of_attempt(attempt: AttemptRecord, operation: str, provider: str, model: st
 
 def _error(exchange: Exchange) -> str:
     return exchange.error_kind or (str(exchange.status) if exchange.status >= 400 else "")
-
-
-def _model(name: str) -> str:
-    """Clients choose it, and have sent keys for names of models."""
-    return redact(name[:_LONGEST_NAME])

@@ -6,6 +6,7 @@ The last line of defence for logs: whoever writes a line should have left the se
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from iflow_cli_proxy.core.secret import mask
@@ -20,6 +21,7 @@ _SECRETS: Final = re.compile(
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST: Final = 16_384
 """Characters of one text that are shown: enough for any traceback, and a bound for the patterns."""
+_LONGEST_NAME: Final = 200
 
 
 def redact(text: str) -> str:
@@ -27,6 +29,16 @@ def redact(text: str) -> str:
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
     return _SECRETS.sub(_masked, text)
+
+
+def shown_name(name: str) -> str:
+    """What a client gave for a name (of a model, say), without the key that some have sent in its place."""
+    return _name(name[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> str:
+    return redact(name)
 
 
 def one_line(text: str) -> str:

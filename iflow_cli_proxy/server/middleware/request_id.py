@@ -16,6 +16,7 @@ from iflow_cli_proxy.server.connection import is_last_answer
 from iflow_cli_proxy.server.dialect import protocol_of
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.refusal import SERVER_NAME
+from iflow_cli_proxy.telemetry.redact import redact
 from iflow_cli_proxy.telemetry.request import REQUEST_ID
 
 HEADER: Final = "x-request-id"
@@ -27,7 +28,7 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     """The client's own `x-request-id` is kept when it is harmless, so that both sides can search for one word."""
     state = request.app[STATE]
     given = request.headers.get(HEADER, "")
-    name = given if given and _ACCEPTABLE.fullmatch(given) else request_id(state.entropy)
+    name = given if _is_acceptable(given) else request_id(state.entropy)
     protocol = protocol_of(request.path, request.headers)
     exchange = Exchange(
         request_id=name,
@@ -42,6 +43,11 @@ async def name_request(request: web.Request, handler: Handler) -> web.StreamResp
     finally:
         exchange.end()
         REQUEST_ID.reset(before)
+
+
+def _is_acceptable(given: str) -> bool:
+    """Harmless, and not a key that was put in the wrong header: it will stand in logs and answers."""
+    return bool(given) and _ACCEPTABLE.fullmatch(given) is not None and redact(given) == given
 
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:

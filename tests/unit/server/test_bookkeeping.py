@@ -96,3 +96,11 @@ def test_budgets_count_dollars_only() -> None:
     one = exchange(route="zai/m", usage=Usage(prompt=2_000_000))
     yuan = PriceTable([Price(model="*", prompt=1.0, completion=2.0, currency="CNY")])
     assert [dollars(one, prices) for prices in (PRICES, yuan, PriceTable())] == [2.0, 0.0, 0.0]
+
+
+def test_a_key_that_was_sent_as_the_model_is_not_written_down() -> None:
+    key = "sk-abcdefghijklmnop"
+    one = exchange(asked=key, route=f"up/{key}")
+    one.attempts.append(AttemptRecord(account="a", route=f"up/{key}"))
+
+    assert "abcdefgh" not in repr(row_of(one, PriceTable(), 0.0, 1.0))

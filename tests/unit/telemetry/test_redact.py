@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from iflow_cli_proxy.telemetry.redact import one_line, redact
+from iflow_cli_proxy.telemetry.redact import one_line, redact, shown_name
 
 KEY = "sk-abcdefghijklmnop1234"
 
@@ -58,3 +58,10 @@ def test_no_character_leaves_its_line_or_turns_it_around(char: str) -> None:
 
 def test_honest_text_stays() -> None:
     assert one_line("naïve 日本 🙂 \\n") == "naïve 日本 🙂 \\n"
+
+
+def test_a_key_in_the_place_of_a_name_is_masked_and_a_name_is_cut() -> None:
+    assert shown_name("glm-5(high)") == "glm-5(high)"
+    assert shown_name(KEY) == "sk-…1234"
+    assert shown_name(f"up/{KEY}") == "up/sk-…1234"
+    assert len(shown_name("m" * 1000)) == 200

@@ -19,7 +19,7 @@ async def test_every_request_has_a_name_of_its_own_making_or_ours() -> None:
         assert (await answered(client, "/nothing"))["x-request-id"].startswith("req_")
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<b>", "a/b", "ü"])
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<b>", "a/b", "ü", "sk-0123456789abcdef"])
 async def test_a_name_that_could_do_harm_is_not_taken(given: str) -> None:
     async with shell(shell_state()) as client:
         assert (await answered(client, **{"x-request-id": given}))["x-request-id"] != given
