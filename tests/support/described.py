@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote, urlencode
 
 import aiohttp
 from jsonschema import Draft202012Validator
@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.openapi.document import build
+from tests.support.admin import Browser
 
 DOCUMENT: Final = build()
 META_SCHEMA: Final = jsonx.decode(Path(__file__).with_name("openapi_3_1.json").read_bytes())
@@ -44,11 +45,12 @@ class Example:
         return None if found is None else found["value"]
 
     def url(self, ids: Mapping[str, str]) -> str:
-        """Its path, with these instead of the ones that are only known once another example was answered."""
+        """Its path and query, with these instead of the ones that are only known once another one was answered."""
         path = self.path
         for name, value in {**self.told.get("path", {}), **ids}.items():
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-        return path
+        query = urlencode(self.told.get("query", {}))
+        return f"{path}?{query}" if query else path
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class Answer:
     @property
     def type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0]
+
+
+Sender: TypeAlias = Callable[[str, str, Json, Mapping[str, str]], Awaitable[Answer]]
+"""Sends method, path, body (None: none) and headers to a gateway."""
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -78,20 +84,17 @@ def examples() -> list[Example]:
     ]
 
 
-async def ask(session: aiohttp.ClientSession, base: str, example: Example, **headers: str) -> Answer:
-    """Send it, after those that it needs the answer of."""
+async def ask(sender: Sender, example: Example) -> Answer:
+    """Send it, after those that have to come before."""
     ids = {}
     for name, earlier in example.told.get("after", {}).items():
-        [first] = [one for one in examples() if one.id == earlier]
-        ids[name] = jsonx.decode((await ask(session, base, first, **headers)).body)["id"]
-    return await send(
-        session,
-        example.method,
-        base + example.url(ids),
-        body=example.body,
-        params=example.told.get("query"),
-        headers={**example.told.get("headers", {}), **headers},
-    )
+        which, _, place = earlier.partition(" ")
+        [first] = [one for one in examples() if one.id == which]
+        value: Any = jsonx.decode((await ask(sender, first)).body)
+        for step in place.split(".") if place else ():
+            value = value[step]
+        ids |= {name: value} if name else {}
+    return await sender(example.method.upper(), example.url(ids), example.body, example.told.get("headers", {}))
 
 
 async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: Json = None, **more: Any) -> Answer:
@@ -100,6 +103,25 @@ async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: J
         return Answer(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, await answer.read()
         )
+
+
+def as_program(session: aiohttp.ClientSession, base: str) -> Sender:
+    """By somebody who sends nothing but what the example says."""
+
+    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Answer:
+        return await send(session, method, base + url, body=body, headers=headers)
+
+    return sender
+
+
+def as_page(page: Browser) -> Sender:
+    """By the admin page of somebody who is signed in."""
+
+    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Answer:
+        reply = await page.send(method, url, body, **headers)
+        return Answer(reply.status, reply.headers, reply.body)
+
+    return sender
 
 
 def complaints(operation: Mapping[str, Any], answer: Answer) -> list[str]:

@@ -63,6 +63,11 @@ def _answer(request: web.Request, name: str) -> web.Response:
     found = page_files().get(name)
     if found is None:
         raise NotFound("There is no such file.")
+    return answer_file(request, found)
+
+
+def answer_file(request: web.Request, found: PageFile) -> web.Response:
+    """304 for a copy that is there already."""
     headers = {hdrs.ETAG: found.tag, hdrs.CACHE_CONTROL: _REVALIDATE}
     if found.tag in (tag.strip().removeprefix("W/") for tag in request.headers.get(hdrs.IF_NONE_MATCH, "").split(",")):
         return web.Response(status=304, headers=headers)

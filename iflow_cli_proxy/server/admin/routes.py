@@ -13,6 +13,7 @@ from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
 from iflow_cli_proxy.server.admin.paths import START
 from iflow_cli_proxy.server.admin.visit import Visit
+from iflow_cli_proxy.server.handlers import docs
 
 ExpectHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
@@ -20,6 +21,9 @@ CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
     ("GET", "", Needs.NOTHING, pages.show_page),
     ("GET", "/", Needs.NOTHING, pages.show_page),
     ("GET", "/static/{path:.+}", Needs.NOTHING, pages.show_file),
+    ("GET", "/docs", Needs.NOTHING, docs.page_of_admin),
+    ("GET", "/docs/{file}", Needs.SESSION, docs.file_of_admin),
+    ("GET", "/openapi.json", Needs.SESSION, docs.openapi_of_admin),
     ("GET", "/session", Needs.ORIGIN, sign_in.show_session),
     ("POST", "/setup", Needs.ORIGIN, sign_in.set_up),
     ("POST", "/login", Needs.ORIGIN, sign_in.log_in),

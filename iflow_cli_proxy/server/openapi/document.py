@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import cache
 from hashlib import sha256
 from importlib import resources
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.server.admin.pages import PageFile
+from iflow_cli_proxy.server.openapi.admin_failures import AdminFailures
 from iflow_cli_proxy.server.openapi.failures import Failures, Shelf
 from iflow_cli_proxy.server.openapi.operations import Writer
 from iflow_cli_proxy.server.openapi.schemas import all_schemas
 
-FILES: Final = ("openai", "responses", "anthropic", "gemini", "ollama", "gateway")
+ADMIN: Final = "admin"
+FILES: Final = ("openai", "responses", "anthropic", "gemini", "ollama", "gateway", ADMIN)
 """In the order in which they are shown."""
 _DESCRIPTION: Final = (
     "One endpoint for the models and accounts you have, in the protocol your tool speaks. Errors come in that "
@@ -24,28 +27,25 @@ _DESCRIPTION: Final = (
 )
 
 
-class Document(NamedTuple):
-    """As it goes out."""
-
-    body: bytes
-    etag: str
-
-
 @cache
-def document() -> Document:
-    """Built once for each process: some 10 ms."""
+def document() -> PageFile:
+    """As it goes out. Built once for each process, which takes some 30 ms."""
     body = jsonx.encode(build())
-    return Document(body, sha256(body).hexdigest()[:16])
+    return PageFile(body, "application/json", f'"{sha256(body).hexdigest()[:32]}"')
 
 
 def build() -> dict[str, Json]:
     files = {name: read(name) for name in FILES}
     shelf = Shelf()
-    failures = Failures(read("failures"), shelf)
+    failures = {
+        name: AdminFailures(read("admin_failures"), shelf) if name == ADMIN else Failures(read("failures"), shelf)
+        for name in FILES
+    }
     recorded = read("answers")
     paths: dict[str, dict[str, Json]] = {}
-    for file in files.values():
-        writer = Writer(file["tag"]["name"], file["protocol"], failures, recorded)
+    for name, file in files.items():
+        access = file.get("access", "key")
+        writer = Writer(file["tag"]["name"], file["protocol"], failures[name], recorded, access)
         for line, entry in file["operations"].items():
             for path, method, operation in writer.write(line, entry):
                 paths.setdefault(path, {})[method] = operation

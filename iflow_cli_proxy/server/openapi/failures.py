@@ -77,7 +77,7 @@ class Failures:
             str(status): self.shelf.put(f"{shape}_{status}", self._response(protocol, status, kinds))
             for status, kinds in sorted(by_status.items())
         }
-        return found | {"4XX": self.shelf.put(f"{shape}_4XX", _other_refusals(shape))}
+        return found | {"4XX": self.shelf.put(f"{shape}_4XX", other_refusals(shape))}
 
     def _kinds(self, group: str, *, is_open: bool, has_body: bool) -> frozenset[str]:
         if group == "prompt":
@@ -94,7 +94,7 @@ class Failures:
         }
         return {
             "description": "\n".join([f"{title}.", "", *lines]),
-            "headers": _headers(shape, status),
+            "headers": with_headers(shape, status),
             "content": {"application/json": {"schema": {"$ref": f"{REFERENCE}{shape}Error"}, "examples": examples}},
         }
 
@@ -107,7 +107,8 @@ class Failures:
         return error
 
 
-def _headers(shape: str, status: int = 400) -> dict[str, Json]:
+def with_headers(shape: str, status: int = 400) -> dict[str, Json]:
+    """Those of an error."""
     names = ["x-request-id"]
     if status in _RETRY_AFTER:
         names.append("retry-after")
@@ -118,13 +119,14 @@ def _headers(shape: str, status: int = 400) -> dict[str, Json]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _other_refusals(shape: str) -> Json:
+def other_refusals(shape: str) -> Json:
+    """The range 4XX."""
     schemas = [{"$ref": f"{REFERENCE}{name}Error"} for name in dict.fromkeys((shape, "OpenAI"))]
     return {
         "description": (
             "Refused before it was read (405 another method, 414 the path, 417 `Expect`, 431 the headers), in OpenAI's "
             "shape where nothing told the protocol yet; or the upstream's own status for a request it says is wrong."
         ),
-        "headers": _headers(shape),
+        "headers": with_headers(shape),
         "content": {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}},
     }

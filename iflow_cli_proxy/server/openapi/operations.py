@@ -3,12 +3,13 @@
 An entry stands under its method and path, such as `POST /v1/messages`, and has
 
 - `id`, `summary`, `description`; `also`, other paths that are the same;
-- `access`: `key` unless it says `open` or `session`; `protocol`, if not the file's;
+- `access`: `key`, `open` or `session`, and `protocol`, where they are not the file's;
 - `params`: what stands in path, query or headers; `body`: a schema, or `{"schema", "optional"}`;
 - `answer`: the schema of status 200, or schemas by media type; `answers`: other statuses; `headers`: of all;
-- `stream`: `{"type", "event", "end"}`, the schema of one event; `fails`: a group of `failures.py`, or statuses;
+- `stream`: `{"type", "event", "end"}`, the schema of one event; `fails`: a group of `failures.py`, or statuses
+  of the admin page;
 - `examples`: requests by name, each with the status it gets. With `where: keys` client keys are required; `after`
-  says which example's answer the `id` in the path is of. Their answers were recorded from a running gateway.
+  says which example comes before and where in its answer a part of the path stands. Their answers were recorded from a running gateway.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.server.openapi.admin_failures import PROMPT, AdminFailures
 from iflow_cli_proxy.server.openapi.failures import Failures
 from iflow_cli_proxy.server.openapi.schemas import REFERENCE, spelled_out
 
@@ -42,9 +44,11 @@ class Writer:
 
     tag: str
     protocol: str
-    failures: Failures
+    failures: Failures | AdminFailures
     recorded: Mapping[str, Json]
     """Answers to examples, by `<operation>.<example>`."""
+    access: str = "key"
+    """Of entries that do not say."""
 
     def write(self, line: str, entry: Entry) -> Iterator[tuple[str, str, Json]]:
         """Path, method and operation of the entry, and of every other path that is the same."""
@@ -60,7 +64,7 @@ class Writer:
             "operationId": entry["id"],
             "tags": [self.tag],
             "summary": entry["summary"],
-            "security": _security(method, entry.get("access", "key"), self._protocol(entry)),
+            "security": _security(method, entry.get("access", self.access), self._protocol(entry)),
         }
         if "description" in entry:
             operation["description"] = entry["description"]
@@ -98,14 +102,14 @@ class Writer:
             content = {kind: {"schema": _schema(schema)} for kind, schema in answer.items()}
         if stream := entry.get("stream"):
             content[stream["type"]] = _stream(stream)
-        names = [*entry.get("headers", ()), *(_OF_PROMPTS if entry.get("fails") == "prompt" else ())]
+        names = [*entry.get("headers", ()), *(_OF_PROMPTS if entry.get("fails") == PROMPT else ())]
         return {"description": entry.get("gives", "As asked."), "headers": _headers(names), "content": content}
 
     def _failing(self, method: str, entry: Entry) -> dict[str, Json]:
         return self.failures.responses(
             self._protocol(entry),
             entry.get("fails", ""),
-            is_open=entry.get("access") == "open",
+            is_open=entry.get("access", self.access) == "open",
             has_body="body" in entry or method in _WITH_BODY,
         )
 

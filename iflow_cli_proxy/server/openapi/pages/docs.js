@@ -47,7 +47,7 @@ const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(va
 
 function example(one, op) {
   const body = op.told.requestBody?.content["application/json"].examples?.[one.name]?.value;
-  const line = curl(location.origin, op.method, op.path, one, body, op.told.security.length ? KEY : "");
+  const line = curl(location.origin, op.method, op.path, one, body, KEY, op.told.security);
   const box = el("div", { class: "example" },
     el("div", { class: "head" }, el("span", {}, words(one.summary || one.name.replaceAll("_", " ")), " ", mark(one.status)), copier(line)),
     el("pre", { tabindex: "0" }, line));

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
+from typing import Final
 
 import pytest
 
 from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.core.secret import Secret
-from iflow_cli_proxy.server.handlers.docs import _FILES, _PAGE
+from iflow_cli_proxy.server.handlers.docs import _FOLDER as PAGES
+from iflow_cli_proxy.server.handlers.docs import _PAGE
+from tests.support.admin import admin_page
 from tests.support.shell import shell, shell_state
 
-PAGES = resources.files("iflow_cli_proxy.server.openapi") / "pages"
-PATHS = ("/openapi.json", "/docs", *(f"/docs/{name}" for name in _FILES))
+FILES: Final = sorted(file.name for file in PAGES.iterdir() if file.name != _PAGE)
+PATHS: Final = ("/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -49,12 +51,9 @@ async def test_i46_no_other_file_is_given_away(name: str) -> None:
         assert answer.status in (400, 404)
 
 
-def test_every_file_of_the_page_is_served_and_every_served_one_is_used() -> None:
-    there = {file.name for file in PAGES.iterdir()}
-    used = set(re.findall(r'(?:docs|\.)/([a-z]+\.(?:css|js))"', "".join(file.read_text() for file in PAGES.iterdir())))
-
-    assert there == {_PAGE, *_FILES}
-    assert used == set(_FILES)
+def test_every_file_of_the_page_is_used() -> None:
+    used = re.findall(r'(?:docs|\.)/([a-z]+\.(?:css|js))"', "".join(file.read_text() for file in PAGES.iterdir()))
+    assert set(used) == set(FILES)
 
 
 def test_nothing_of_the_page_comes_from_elsewhere_or_stands_inline() -> None:
@@ -64,3 +63,16 @@ def test_nothing_of_the_page_comes_from_elsewhere_or_stands_inline() -> None:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text), file.name
     page = (PAGES / _PAGE).read_text()
     assert not re.search(r"<style|style=|<script(?![^>]*src=)|\son\w+=", page)
+
+
+async def test_i46_under_admin_it_is_for_whoever_is_signed_in() -> None:
+    async with admin_page('[auth]\nrequired = "always"\nclient_keys = ["sk-right"]', is_signed_in=False) as browser:
+        before = [await browser.get(f"/admin{path}") for path in PATHS]
+        await browser.set_up()
+        after = [await browser.get(f"/admin{path}") for path in PATHS]
+
+    assert {path: reply.status for path, reply in zip(PATHS, before, strict=True)} == dict.fromkeys(PATHS, 401) | {
+        "/docs": 303
+    }
+    assert before[PATHS.index("/docs")].headers["location"] == "/admin"
+    assert {reply.status for reply in after} == {200}

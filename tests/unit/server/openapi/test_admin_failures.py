@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from iflow_cli_proxy.server.openapi.admin_failures import AdminFailures
+from iflow_cli_proxy.server.openapi.document import read
+from iflow_cli_proxy.server.openapi.failures import Shelf
+
+ALWAYS: Final = {"400", "403", "404", "421", "500", "4XX"}
+
+
+@pytest.mark.parametrize(
+    ("group", "is_open", "has_body", "more"),
+    [
+        ("", True, False, set()),
+        ("", False, False, {"401"}),
+        ("", False, True, {"401", "408", "413", "415"}),
+        ("409 429", True, False, {"409", "429"}),
+        ("prompt", False, False, {"401", "429", "502", "503", "504"}),
+    ],
+)
+def test_a_call_has_the_statuses_of_what_it_shows(group: str, is_open: bool, has_body: bool, more: set[str]) -> None:
+    found = AdminFailures(read("admin_failures"), Shelf()).responses("admin", group, is_open=is_open, has_body=has_body)
+    assert set(found) == ALWAYS | more
+
+
+def test_an_error_is_shown_in_the_shape_of_the_page() -> None:
+    shelf = Shelf()
+    AdminFailures(read("admin_failures"), shelf).responses("admin", "", is_open=True, has_body=False)
+    shown = shelf.found["Admin_421"]["content"]["application/json"]["examples"]["misdirected"]["value"]
+
+    assert set(shown["error"]) == {"kind", "message", "hint", "param"}
+    assert shown["error"]["kind"] == "misdirected"
