@@ -64,10 +64,16 @@ def build() -> dict[str, Json]:
         "components": {
             "securitySchemes": read("security"),
             "headers": read("headers"),
-            "responses": shelf.found,
+            "responses": _used(shelf.found, paths),
             "schemas": all_schemas(file["schemas"] for file in files.values()),
         },
     }
+
+
+def _used(responses: dict[str, Json], paths: Json) -> dict[str, Json]:
+    """Without those that every endpoint has made its own, with an example in it."""
+    text = jsonx.encode(paths)
+    return {name: one for name, one in responses.items() if f'"#/components/responses/{name}"'.encode() in text}
 
 
 def read(name: str) -> dict[str, Any]:

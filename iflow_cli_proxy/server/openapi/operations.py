@@ -9,7 +9,8 @@ An entry stands under its method and path, such as `POST /v1/messages`, and has
 - `stream`: `{"type", "event", "end"}`, the schema of one event; `fails`: a group of `failures.py`, or statuses
   of the admin page;
 - `examples`: requests by name, each with the status it gets. With `where: keys` client keys are required; `after`
-  says which example comes before and where in its answer a part of the path stands. Their answers were recorded from a running gateway.
+  says which example comes before, and where in its answer a part of the path stands. The answers to them were
+  recorded from a running gateway.
 """
 
 from __future__ import annotations
