@@ -13,6 +13,7 @@ from rich.cells import cell_len
 
 from iflow_cli_proxy.core import jsonx
 from tests.support.cli import run_cli
+from tests.support.patience import until
 from tests.support.small_gateway import SmallGateway, small_gateway
 from tests.support.window import ROOT, Window, window
 
@@ -97,6 +98,35 @@ async def test_a_gateway_that_goes_away_is_said_and_found_again(tmp_path: Path) 
             await shown.see("streaming")
             shown.type("q")
             assert await shown.end() == 0
+
+
+async def test_a_gateway_that_hangs_holds_up_no_key(tmp_path: Path) -> None:
+    with small_gateway(SmallGateway(live=BODY)) as told:
+        async with watching(told, tmp_path, 80) as shown:
+            await shown.see("thinking")
+            told.may_answer.clear()
+            asked = len(told.keys)
+            await until(lambda: len(told.keys) > asked)
+            shown.type("q")
+            assert await shown.end() == 0
+            assert not told.may_answer.is_set()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc whether a program is stopped")
+async def test_ctrl_z_gives_the_window_back_until_it_goes_on(tmp_path: Path) -> None:
+    with small_gateway(SmallGateway(live=BODY)) as told:
+        async with watching(told, tmp_path, 80) as shown:
+            await shown.see("thinking")
+            shown.type("\x1a")
+            stat = Path(f"/proc/{shown.process.pid}/stat")
+            await until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+            assert shown.is_clean
+            told.live = BODY.replace(b"glm-5", b"kimi-k2")
+            shown.process.send_signal(signal.SIGCONT)
+            await shown.see("kimi-k2")
+            shown.type("q")
+            assert await shown.end() == 0
+            assert shown.is_clean
 
 
 async def test_a_window_that_changes_its_size_is_drawn_anew(tmp_path: Path) -> None:

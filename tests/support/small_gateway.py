@@ -28,6 +28,8 @@ class SmallGateway:
     models: bytes = jsonx.encode(MODELS)
     live: bytes = b"{}"
     live_status: int = 200
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    """Cleared, it hangs with the next question for the snapshot."""
     keys: list[str] = field(default_factory=list)
     """That were shown to the list or the snapshot."""
 
@@ -36,6 +38,7 @@ class SmallGateway:
 def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]:
     """One that answers until the end of the block."""
     told = gateway or SmallGateway()
+    told.may_answer.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -47,6 +50,7 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
             if told.wanted_key and key != told.wanted_key:
                 self._answer(401, b"{}")
             elif self.path == "/debug/live":
+                told.may_answer.wait(30)
                 self._answer(told.live_status, told.live)
             else:
                 self._answer(200, told.models)
@@ -66,6 +70,7 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
     try:
         yield told
     finally:
+        told.may_answer.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -10,9 +10,11 @@ import select
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from iflow_cli_proxy.cli.signing.terminal import Terminal
+
+_STEP_S: Final = 0.02
 
 
 class Keyboard:
@@ -69,20 +71,14 @@ class Keyboard:
         return pressed.decode(errors="replace")
 
 
-if sys.platform == "win32":
+def _wait_on_windows(limit_s: float) -> str:
+    if sys.platform != "win32":
+        raise NotImplementedError
     import msvcrt
 
-    _STEP_S = 0.02
-
-    def _wait_on_windows(limit_s: float) -> str:
-        ends_at = time.monotonic() + limit_s
-        while time.monotonic() < ends_at:
-            if msvcrt.kbhit():
-                return msvcrt.getwch()
-            time.sleep(_STEP_S)
-        return ""
-
-else:
-
-    def _wait_on_windows(limit_s: float) -> str:
-        raise NotImplementedError
+    ends_at = time.monotonic() + limit_s
+    while time.monotonic() < ends_at:
+        if msvcrt.kbhit():
+            return msvcrt.getwch()
+        time.sleep(_STEP_S)
+    return ""
