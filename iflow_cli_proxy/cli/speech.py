@@ -9,57 +9,53 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Final
 
 VARIABLE: Final = "IFLOW2API_LANG"
 FLAG: Final = "--lang"
 
 _ENGLISH: Final = "en"
-_LANGUAGE: Final = ContextVar("language", default=_ENGLISH)
 _PROBE: Final = "\u4e2d"
+
+
+@dataclass
+class _Call:
+    """One call of the program. No context variable: what rich redraws in a thread of its own is spoken too."""
+
+    language: str = _ENGLISH
+
+
+_CALL: Final = _Call()
 
 
 def spoken(text: str) -> str:
     """A text of ours as this person reads it; what is not ours, or has no entry, as it is."""
-    if _LANGUAGE.get() == _ENGLISH:
+    if _CALL.language == _ENGLISH:
         return text
     from iflow_cli_proxy.language import translate
 
-    return translate(text, _LANGUAGE.get())
+    return translate(text, _CALL.language)
 
 
 def language() -> str:
     """The one that is spoken now."""
-    return _LANGUAGE.get()
+    return _CALL.language
 
 
 @contextmanager
 def speaking(wanted: str) -> Iterator[None]:
     """Everything `spoken` inside is in this language, and lines end where it lets them."""
-    before = _LANGUAGE.set(wanted)
+    before, _CALL.language = _CALL.language, wanted
     try:
         with ExitStack() as stack:
             if wanted != _ENGLISH:
-                stack.enter_context(_folding_anywhere())
+                from iflow_cli_proxy.cli.rich_lines import chinese_lines
+
+                stack.enter_context(chinese_lines())
             yield
     finally:
-        _LANGUAGE.reset(before)
-
-
-@contextmanager
-def _folding_anywhere() -> Iterator[None]:
-    """Let rich end a line between any two Chinese characters (2026-11: rich 15 knows blanks only)."""
-    from rich import _wrap
-
-    from iflow_cli_proxy.cli.folding import RICH_WORD
-
-    before = _wrap.re_word
-    _wrap.re_word = RICH_WORD
-    try:
-        yield
-    finally:
-        _wrap.re_word = before
+        _CALL.language = before
 
 
 def asked_for(args: Sequence[str]) -> tuple[str, list[str]]:

@@ -95,9 +95,9 @@ def _table_type(hint: Any) -> Any:
 
 
 def _unknown(path: Path, meant: Path) -> ConfigError:
-    guess = f" Did you mean {dotted(meant)}?" if meant else ""
+    name = dotted(path)
     return ConfigError(
-        f"There is no setting {dotted(path)}.{guess}",
+        f"There is no setting {name}. Did you mean {dotted(meant)}?" if meant else f"There is no setting {name}.",
         hint="iflow2api config show lists them all",
         param=dotted(path),
     )

@@ -34,7 +34,6 @@ class Catalogue:
             (entry for _, entry in entries if _has_places(entry)),
             key=lambda entry: -sum(map(len, entry.source.words)),
         )
-        self._strong = [entry for entry in self._templates if entry.source.may_hold_anything]
         self.spoken = lru_cache(_REMEMBERED)(self._spoken)
 
     def _spoken(self, text: str) -> str:
@@ -60,7 +59,7 @@ class Catalogue:
         return self._exact.get(text) or self._from_template(text, self._templates)
 
     def _loosely(self, text: str) -> str | None:
-        return self._from_template(text, self._strong, is_loose=True)
+        return self._from_template(text, self._templates, is_loose=True)
 
     def _from_template(self, text: str, entries: Iterable[Entry], *, is_loose: bool = False) -> str | None:
         for entry in entries:

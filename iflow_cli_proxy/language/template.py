@@ -15,9 +15,10 @@ from typing import Final
 
 KINDS: Final = ("", "word", "number", "none")
 
-_NUMBER: Final = r"([-+~]?\d[\d.,_:/-]*%?)"
+_NUMBER: Final = r"([-+~]?\d[\d.,_:/-]*[kMG]?%?)"
 _FIGURE: Final = re.compile(r"[-+~]?\d")
-_WITHIN_A_SENTENCE: Final = r"((?:(?![.:;!?] |\n).)*?)"
+_BOUNDARY: Final = re.compile(r"[.:;!?] |\n")
+_WITHIN_A_SENTENCE: Final = rf"((?:(?!{_BOUNDARY.pattern}).)*?)"
 _FEW_LETTERS: Final = 12
 
 
@@ -116,26 +117,33 @@ class Entry:
     def said_again(self, text: str, spoken: Callable[[str], str], *, is_loose: bool = False) -> str | None:
         """`text` in the other language when it is this one, what fills its places `spoken` too where it is ours.
 
-        A place holds no end of a sentence, unless it is `is_loose`.
+        A place holds no end of a sentence, unless it `is_loose`; then what it holds is ours, or the template has words
+        enough to be known by.
         """
         found = (self._loose if is_loose else self._strict).fullmatch(text)
         if found is None:
             return None
         given = found.groups()
-        filled = {place.number: self._held(place, given[place.number], spoken) for place in self.target.places}
+        must_know = is_loose and not self.source.may_hold_anything
+        filled = {
+            place.number: self._held(place, given[place.number], spoken, must_know=must_know)
+            for place in self.target.places
+        }
         if None in filled.values() or (self.source.is_glue and not _is_any_ours(given, filled)):
             return None
         return "".join(part if isinstance(part, str) else filled[part.number] or "" for part in self.target.parts)
 
-    def _held(self, place: Place, held: str, spoken: Callable[[str], str]) -> str | None:
+    def _held(self, place: Place, held: str, spoken: Callable[[str], str], *, must_know: bool) -> str | None:
         """What is said in a place; None where a text of few words would have to hold what is none of ours."""
         if place.kind == "none":
             return ""
         if place.kind != "word" and " " not in held:
             return held
         said = spoken(held)
-        is_strange = place.kind == "word" and said == held and not _FIGURE.match(held)
-        return None if is_strange and self.source.is_weak else said
+        if said != held or _FIGURE.match(held):
+            return said
+        is_strange = self.source.is_weak if place.kind == "word" else must_know and _BOUNDARY.search(held)
+        return None if is_strange else said
 
 
 def _is_any_ours(given: Sequence[str], filled: Mapping[int, str | None]) -> bool:

@@ -1,7 +1,4 @@
 import pytest
-from rich import _wrap
-from rich.console import Console
-from rich.text import Text
 
 from iflow_cli_proxy.cli.folding import RICH_WORD, cells, folded, padded
 
@@ -45,14 +42,6 @@ def test_rich_gets_every_character_in_some_word(text: str) -> None:
         at = word.end()
 
     assert "".join(found).strip() == text.strip()
-
-
-def test_rich_folds_chinese_between_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_wrap, "re_word", RICH_WORD)
-
-    lines = Text("端口 80\uff08见帮助\uff09已占用。").wrap(Console(), 12)
-
-    assert [line.plain.rstrip() for line in lines] == ["端口 80\uff08见", "帮助\uff09已占", "用。"]
 
 
 def test_a_wide_character_counts_twice() -> None:

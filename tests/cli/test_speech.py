@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich import _wrap
@@ -52,6 +53,11 @@ def test_a_terminal_that_cannot_show_it_gets_english_unless_it_was_asked_for(mon
 
     assert language_of("", {"LANG": "zh_CN"}) == "en"
     assert language_of("zh", {}) == "zh"
+
+
+def test_what_is_drawn_in_a_thread_is_spoken_too() -> None:
+    with speaking("zh"), ThreadPoolExecutor() as pool:
+        assert pool.submit(spoken, "Saved server.port.").result() == "已保存 server.port。"
 
 
 def test_a_language_lasts_as_long_as_its_call() -> None:

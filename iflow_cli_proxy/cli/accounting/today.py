@@ -9,6 +9,7 @@ from typing import Final
 
 from iflow_cli_proxy.cli.accounting.drawing import short
 from iflow_cli_proxy.cli.output import say
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import Sums, by_account
@@ -44,5 +45,5 @@ def today_text(sums: Sums) -> str:
     """`12 · 3.4k tokens · 2 failed`; empty when nothing was asked of it."""
     if not sums.requests:
         return ""
-    failed = [f"{sums.errors:,} failed"] if sums.errors else []
-    return " · ".join([f"{sums.requests:,}", f"{short(sums.tokens)} tokens", *failed])
+    failed = [spoken(f"{sums.errors:,} failed")] if sums.errors else []
+    return " · ".join([f"{sums.requests:,}", spoken(f"{short(sums.tokens)} tokens"), *failed])

@@ -98,7 +98,7 @@ def in_order(known: Iterable[KnownAccount]) -> list[KnownAccount]:
 COLUMNS: Final = (
     "provider", "label", "state", "expires", "today", "kind", "last used", "requests", "last error", "from", "id"
 )  # fmt: skip
-WORDS: Final = ("state", "expires", "today", "kind", "last used", "from")
+WORDS: Final = ("state", "expires", "kind", "last used", "from")
 """Columns that hold words of ours."""
 SPARE_COLUMNS: Final = 7
 """As many at the end may be missing on a narrow screen."""
@@ -187,10 +187,10 @@ def details(
         "kind": kind_text(known),
     }
     lines: list[tuple[str, str]] = []
-    for name, value in (shape | words).items():
+    for name, value in (shape | {name: spoken(word) for name, word in words.items()}).items():
         text = "" if value is None else str(value)
         if name.endswith("_at") and text:
-            text = f"{text} ({_relative(name, text, now)})"
+            text = f"{text} ({spoken(_relative(name, text, now))})"
         if text:
             lines.append((name.replace("_", " "), text))
     return lines
