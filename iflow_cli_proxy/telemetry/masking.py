@@ -1,0 +1,156 @@
+"""What may be written down of headers, addresses and bodies: names and shapes, and of values what is no secret.
+
+Headers are shown by name: what is not known to be harmless is masked, since a person may configure a credential under
+any name. Bodies are shown as they are, without what looks like a credential and without the credentials of the same
+exchange. Refuses to know what an exchange is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from iflow_cli_proxy.core.secret import hide, mask
+from iflow_cli_proxy.telemetry.redact import one_line, redact
+
+_HARMLESS: Final = frozenset({
+    "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges", "age", "allow", "alt-svc",
+    "anthropic-beta", "anthropic-dangerous-direct-browser-access", "anthropic-version", "cache-control",
+    "cf-cache-status", "cf-ray", "connection", "content-disposition", "content-encoding", "content-language",
+    "content-length", "content-type", "conversation-id", "date", "dnt", "expect", "expires", "forwarded", "host",
+    "keep-alive", "last-modified", "openai-beta", "openai-processing-ms", "openai-version", "origin", "pragma",
+    "priority", "retry-after", "server", "server-timing", "session-id", "session_id", "strict-transport-security",
+    "te", "timing-allow-origin", "traceparent", "trailer", "transfer-encoding", "upgrade",
+    "upgrade-insecure-requests", "user-agent", "vary", "via", "x-accel-buffering", "x-app", "x-client-request-id",
+    "x-content-type-options", "x-dashscope-cachecontrol", "x-dashscope-useragent", "x-demo-fault", "x-frame-options",
+    "x-goog-api-client", "x-iflow-timestamp", "x-no-retry", "x-powered-by", "x-request-id", "x-request-timeout",
+    "x-requested-with", "x-should-retry", "x-title", "x-trace-id",
+})  # fmt: skip
+_HARMLESS_STARTS: Final = (
+    "access-control-", "anthropic-ratelimit-", "eagleeye-", "ratelimit", "sec-ch-", "sec-fetch-", "x-envoy-",
+    "x-iflow2api-", "x-ratelimit-", "x-stainless-",
+)  # fmt: skip
+_SHAPED: Final = frozenset({"x-iflow-signature"})
+"""Made anew for each request; of these the shape is of interest."""
+_HIDDEN: Final = frozenset({"cookie", "set-cookie"})
+_HARMLESS_QUERY: Final = frozenset({"alt", "beta", "api-version", "prettyprint", "$alt"})
+_LONGEST_VALUE: Final = 500
+_LONGEST_CACHED: Final = 200
+_SCHEME: Final = re.compile(r"[A-Za-z]{2,12}")
+_SHORTEST_SECRET: Final = 8
+
+_SPEAKS: Final = re.compile("auth|key|token|secret|cookie|passw|credential", re.IGNORECASE)
+
+_FIELD: Final = re.compile(
+    r'(?P<field>\\*"[\w-]{0,40}(?:api_?key|access_?token|refresh_?token|id_?token|auth_?token|passw(?:or)?d|secret'
+    r'|authorization|cookie|code_verifier|credential|private_?key)[\w-]{0,40}\\*"\s*:\s*\\*")(?P<value>[^"\\]{4,})',
+    re.IGNORECASE,
+)
+"""A field that says it holds a secret, in JSON or in JSON inside a string."""
+_WORD_ENDS: Final = re.compile(r"[\s\",;{}\[\]]")
+_LONGEST_TAIL: Final = 1024
+_PIECE: Final = 8192
+_LONGEST_PIECE: Final = 16_000
+"""Of a text without any gap, such as an image in base64."""
+_BETWEEN: Final = re.compile(r"[\n,;{}\[\]]")
+"""Where a text may be taken apart without cutting a credential in two, or off the word that announces it."""
+
+
+def shown_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+    """In their order and spelling; of a repeated one all values."""
+    shown: dict[str, str] = {}
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        told = _shown_short(name, value) if len(value) <= _LONGEST_CACHED else shown_header(name, value)
+        shown[name] = f"{shown[name]}, {told}" if name in shown else told
+    return shown
+
+
+def shown_header(name: str, value: str) -> str:
+    """A value as it may be written down."""
+    low = name.lower()
+    if low in _HARMLESS or low.startswith(_HARMLESS_STARTS):
+        return redact(one_line(value[:_LONGEST_VALUE]))
+    if low in _HIDDEN:
+        return "…"
+    if low in _SHAPED:
+        return shape(value)
+    scheme, blank, rest = value.partition(" ")
+    if blank and _SCHEME.fullmatch(scheme):
+        return f"{scheme} {mask(one_line(rest))}"
+    return mask(one_line(value))
+
+
+_shown_short: Final = lru_cache(maxsize=4096)(shown_header)
+"""Most headers are those of the request before."""
+
+
+def credentials_in(*headers: Mapping[str, str]) -> set[str]:
+    """The values of headers and parameters whose names speak of credentials, without the scheme before them: whatever
+    they look like, they are to be hidden in texts too."""
+    found = set()
+    for one in headers:
+        for name, value in one.items():
+            if _SPEAKS.search(name):
+                found.add(value.partition(" ")[2].strip() or value.strip())
+                if "=" in value and name.lower() in _HIDDEN:
+                    found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
+    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+
+
+def shown_query(query: Mapping[str, str]) -> dict[str, str]:
+    """Names, and values only where they are known to be harmless."""
+    return {
+        one_line(name[:_LONGEST_CACHED]): redact(one_line(value[:_LONGEST_CACHED]))
+        if name.lower() in _HARMLESS_QUERY
+        else mask(one_line(value))
+        for name, value in query.items()
+    }
+
+
+def shown_url(url: str) -> str:
+    """Where it leads, without user, password and what follows the path."""
+    try:
+        parts = urlsplit(url)
+        place = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "…"
+    return redact(f"{parts.scheme}://{place}{parts.path}" + ("?…" if parts.query else ""))
+
+
+def shown_body(body: bytes, secrets: Collection[str] = (), *, is_cut: bool = False) -> str:
+    """A body as text; `secrets` are known ones. What was cut off ends before the word the cut went through."""
+    text = body.decode("utf-8", "replace")
+    if is_cut:
+        text = text[: _last_gap(text)]
+    for secret in secrets:
+        text = hide(text, secret)
+    text = _FIELD.sub(lambda found: found["field"] + mask(found["value"]), text)
+    return "".join(map(redact, _pieces(text)))
+
+
+def shape(value: str) -> str:
+    """What a value looks like: `<64 hex>`, `<13 digits>`, `<36 characters>`."""
+    for name, letters in (("digits", "0123456789"), ("hex", "0123456789abcdefABCDEF")):
+        if value and not value.strip(letters):
+            return f"<{len(value)} {name}>"
+    return f"<{len(value)} characters>"
+
+
+def _pieces(text: str) -> Iterable[str]:
+    """No longer than the patterns like, where the text allows it."""
+    at = 0
+    while at < len(text):
+        gap = _BETWEEN.search(text, at + _PIECE, at + _LONGEST_PIECE)
+        end = gap.start() if gap else at + _LONGEST_PIECE
+        yield text[at:end]
+        at = end
+
+
+def _last_gap(text: str) -> int:
+    """Where the last whole word ends; a text that is one long word loses its end."""
+    start = max(0, len(text) - _LONGEST_TAIL)
+    found = [gap.start() for gap in _WORD_ENDS.finditer(text, start)]
+    return found[-1] if found else start
