@@ -11,11 +11,11 @@ import secrets
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from iflow_cli_proxy.core.clock import Clock, SystemClock
 from iflow_cli_proxy.core.errors import StateError
@@ -32,6 +32,10 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
 _PRUNE_EVERY_S: Final = 600.0
 _PRUNE_EVERY_ROWS: Final = 5000
+_PRUNE_EVERY_BYTES: Final = 8 << 20
+"""Of flights."""
+_MOST_HELD_BYTES: Final = 64 << 20
+"""What waiting flights may take up while the file cannot be written."""
 _PRUNE_ROWS: Final = 1000
 """Deleted in one transaction, so that new rows are not kept waiting."""
 
@@ -67,9 +71,28 @@ class Health:
 class WritableFile(Protocol):
     """What the ledger needs of a `LedgerFile`."""
 
-    def write(self, entries: list[tuple[int, Row]], /) -> None: ...
-    def prune(self, before: float, largest_bytes: int, most: int, /, *, spared_from: float) -> bool: ...
+    def write(self, entries: list[tuple[int, Row]], flights: Mapping[int, bytes], /) -> None: ...
+    def prune(
+        self, before: float, largest_bytes: int, most: int, /, *, spared_from: float, most_flight_bytes: int
+    ) -> bool: ...
     def close(self) -> None: ...
+
+
+class Flight(Protocol):
+    """How an exchange went, still to be put in words: that happens in the writer's thread."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes up until then."""
+        ...
+
+    def __call__(self) -> bytes: ...
+
+
+class _Waiting(NamedTuple):
+    number: int
+    row: Row
+    flight: Flight | None
 
 
 class Ledger:
@@ -89,7 +112,9 @@ class Ledger:
         self._clock = clock or SystemClock()
         self._open_file = open_file
         self._news = threading.Condition()
-        self._queue: deque[tuple[int, Row]] = deque()
+        self._queue: deque[_Waiting] = deque()
+        self._held_bytes = 0
+        """By flights that wait."""
         self._next_number = secrets.randbits(62)
         self._thread: threading.Thread | None = None
         self._is_closing = False
@@ -104,6 +129,7 @@ class Ledger:
         self._date = CautiousDate()
         self._prune_at = 0.0
         self._unpruned = 0
+        self._unpruned_bytes = 0
         self._has_tried_last = False
         """Once closing, a file that still cannot be written gets one more try."""
 
@@ -112,13 +138,20 @@ class Ledger:
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    def put(self, row: Row) -> None:
-        """Leave a row to be written; neither waits nor raises."""
+    def put(self, row: Row, flight: Flight | None = None) -> None:
+        """Leave a row to be written, and how it came to be; neither waits nor raises.
+
+        While too much waits, rows come without their flights.
+        """
+        held = flight.held_bytes if flight is not None else 0
         with self._news:
             if self._is_closing or self._is_full:
                 self._dropped += 1
                 return
-            self._queue.append((self._next_number, row))
+            if self._held_bytes + held > _MOST_HELD_BYTES:
+                flight, held = None, 0
+            self._held_bytes += held
+            self._queue.append(_Waiting(self._next_number, row, flight))
             self._next_number += 1
             if len(self._queue) in (1, _MOST_AT_ONCE):
                 self._news.notify()
@@ -169,7 +202,7 @@ class Ledger:
         finally:
             self._let_go()
 
-    def _next_batch(self) -> list[tuple[int, Row]] | None:
+    def _next_batch(self) -> list[_Waiting] | None:
         """What waits, a moment after the first row came; empty when it is time to prune, None at the end."""
         with self._news:
             if self._problem:
@@ -183,14 +216,16 @@ class Ledger:
             self._has_tried_last = self._is_closing
             return list(islice(self._queue, _MOST_AT_ONCE))
 
-    def _turn(self, batch: list[tuple[int, Row]]) -> None:
+    def _turn(self, batch: list[_Waiting]) -> None:
         try:
             if self._file is None:
                 self._file = self._open_file(self._path, self._look)
                 self._look = Look.NEVER
             if batch:
-                self._file.write(batch)
+                flights = {one.number: one.flight() for one in batch if one.flight is not None}
+                self._file.write([(one.number, one.row) for one in batch], flights)
                 self._take_off(len(batch))
+                self._unpruned_bytes += sum(map(len, flights.values()))
             self._prune(self._file)
         except (sqlite3.Error, OSError, StateError) as error:
             self._let_go()
@@ -202,18 +237,26 @@ class Ledger:
     def _take_off(self, count: int) -> None:
         with self._news:
             for _ in range(count):
-                self._queue.popleft()
+                flight = self._queue.popleft().flight
+                self._held_bytes -= flight.held_bytes if flight is not None else 0
             self._written += count
         self._unpruned += count
 
     def _prune(self, file: WritableFile) -> None:
-        if self._idle_s() and self._unpruned < _PRUNE_EVERY_ROWS:
+        is_much = self._unpruned >= _PRUNE_EVERY_ROWS or self._unpruned_bytes >= _PRUNE_EVERY_BYTES
+        if self._idle_s() and not is_much:
             return
         monotonic = self._clock.monotonic()
         retention, today = self.rules.retention, self._date.look(self._clock.now(), monotonic)
-        has_more = file.prune(retention.before(today), retention.most_bytes, _PRUNE_ROWS, spared_from=month_of(today))
+        has_more = file.prune(
+            retention.before(today),
+            retention.most_bytes,
+            _PRUNE_ROWS,
+            spared_from=month_of(today),
+            most_flight_bytes=retention.most_flight_bytes,
+        )
         self._prune_at = monotonic + (0.0 if has_more else _PRUNE_EVERY_S)
-        self._unpruned = 0
+        self._unpruned = self._unpruned_bytes = 0
 
     def _idle_s(self) -> float:
         """How long there is nothing to prune."""

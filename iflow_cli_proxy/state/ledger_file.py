@@ -9,15 +9,17 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 from itertools import chain
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from iflow_cli_proxy.core.errors import StateError
+from iflow_cli_proxy.state import flight_rows
 from iflow_cli_proxy.state.atomic import make_private_folder, rename_private
 from iflow_cli_proxy.state.ledger_row import COLUMNS, Row, values
 from iflow_cli_proxy.state.lock import FileLock
@@ -55,7 +57,18 @@ CREATE TABLE exchanges (
 CREATE INDEX exchanges_at ON exchanges (at);
 CREATE INDEX exchanges_request_id ON exchanges (request_id);
 """
-STEPS: Final[tuple[str, ...]] = (_VERSION_1,)
+_VERSION_2: Final = """
+CREATE TABLE flights (
+    id INTEGER PRIMARY KEY,
+    entry INTEGER NOT NULL UNIQUE REFERENCES exchanges (entry) ON DELETE CASCADE,
+    at REAL NOT NULL,
+    size INTEGER NOT NULL,
+    document BLOB NOT NULL
+);
+CREATE INDEX flights_at ON flights (at, size);
+"""
+"""How exchanges went, as `flight_rows.py` packs it."""
+STEPS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2)
 """What leads from each version of the tables to the next one; the first makes them. Never changed, only added to."""
 
 WRITER_PATIENCE_MS: Final = 1000
@@ -72,6 +85,7 @@ _MAY_GO: Final = "(at < ? OR client = '')"
 """No key's budget is counted from it."""
 _DELETE_OLD: Final = _DELETE.format(f"at < ? AND {_MAY_GO}", "at")
 _DELETE_FIRST: Final = _DELETE.format(_MAY_GO, "id")
+_NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _WORDS: Final = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -105,8 +119,9 @@ class LedgerFile:
         self._path = path
         self._inode = _inode(path)
 
-    def write(self, entries: Iterable[tuple[int, Row]]) -> None:
-        """All of them or none. The number of an entry is its own for ever: one that is there already changes nothing.
+    def write(self, entries: Iterable[tuple[int, Row]], flights: Mapping[int, bytes] = _NONE) -> None:
+        """All of them or none, `flights` by the numbers of entries. The number of an entry is its own for ever: one
+        that is there already changes nothing.
 
         Request ids would not do for that, since clients may choose theirs and use one twice.
 
@@ -116,22 +131,35 @@ class LedgerFile:
         found = _inode(self._path)
         if found is None or found != self._inode:
             raise StateError("The file was deleted or moved.", hint="another one begins")
+        entries = [*entries]
         bound = [(number, *values(row)) for number, row in entries]
+        flown = flight_rows.bound(entries, flights)
         with _transaction(self._connection):
             for at in range(0, len(bound), _ROWS_AT_ONCE):
                 # Many rows in one statement: after each one the thread has to win the interpreter back from the event
                 # loop, which takes milliseconds while that is busy.
                 rows = bound[at : at + _ROWS_AT_ONCE]
                 self._connection.execute(_INSERT + ", ".join([_PLACES] * len(rows)), list(chain.from_iterable(rows)))
+            flight_rows.insert(self._connection, flown)
 
-    def prune(self, before: float, largest_bytes: int, most: int, *, spared_from: float = inf) -> bool:
+    def prune(
+        self,
+        before: float,
+        largest_bytes: int,
+        most: int,
+        *,
+        spared_from: float = inf,
+        most_flight_bytes: int = 1 << 62,
+    ) -> bool:
         """Delete rows that ended before that moment, and the oldest while the file is too large; `most` at one time.
 
-        Those of client keys that ended at `spared_from` or later stay. The answer is whether more is to be done.
+        Those of client keys that ended at `spared_from` or later stay, but not their flights. Flights have a limit of
+        their own and are no reason to delete a row. The answer is whether more is to be done.
         """
         with _transaction(self._connection):
             gone = self._connection.execute(_DELETE_OLD, (before, spared_from, most)).rowcount
-            if gone < most and self._used_bytes() > largest_bytes:
+            gone = max(gone, flight_rows.prune(self._connection, before, most_flight_bytes, most))
+            if gone < most and self._used_bytes() - flight_rows.size_bytes(self._connection) > largest_bytes:
                 gone += self._connection.execute(_DELETE_FIRST, (spared_from, most - gone)).rowcount
         # As a script, which is stepped to its end; `execute` would give back one page only.
         self._connection.executescript(f"PRAGMA incremental_vacuum({most})")
@@ -159,6 +187,7 @@ def open_writer(path: Path, look: Look = Look.AFTER_UNCLEAN_END, *, steps: Seque
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # obeyed by a new file only
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA foreign_keys = ON")  # a flight goes with its row
         # FULL, one flush for each batch and none in the way of a request: budgets of client keys are taken up from
         # here, and with NORMAL a power cut could take everything since the last checkpoint.
         connection.execute("PRAGMA synchronous = FULL")
@@ -172,8 +201,9 @@ def open_writer(path: Path, look: Look = Look.AFTER_UNCLEAN_END, *, steps: Seque
     return LedgerFile(connection, path)
 
 
-def open_reader(path: Path) -> sqlite3.Connection | None:
-    """A connection that can only read, beside any writer; None when nothing was ever written.
+def open_reader(path: Path, *, oldest: int = 1) -> sqlite3.Connection | None:
+    """A connection that can only read, beside any writer; None when nothing was ever written, or only tables of a
+    version before the `oldest` that will do.
 
     Raises:
         StateError: the file cannot be read.
@@ -191,7 +221,7 @@ def open_reader(path: Path) -> sqlite3.Connection | None:
             raise
     except sqlite3.Error as error:
         raise StateError(f"The ledger cannot be read: {words_for(error)}.", detail=str(path)) from error
-    if version == len(STEPS):
+    if oldest <= version <= len(STEPS):
         return connection
     connection.close()
     if version > len(STEPS):

@@ -24,6 +24,8 @@ from iflow_cli_proxy.state.ledger_row import COLUMNS, Row, row_from
 By: TypeAlias = Literal["day", "model", "account", "key", "protocol", "provider"]
 
 DOLLARS: Final = "USD"
+FAILED: Final = "(error_kind <> '' OR status >= 400)"
+"""Which rows are failures."""
 _DAY: Final = "strftime('%Y-%m-%d', at, 'unixepoch'{zone})"
 _EXPRESSIONS: Final[Mapping[str, str]] = {
     "day": _DAY,
@@ -117,7 +119,7 @@ def sums_by(
         f"SELECT {', '.join([*names, _SUMS])} FROM {source} WHERE {_SPAN} "
         f"GROUP BY {', '.join([*numbers, 'currency'])} ORDER BY {', '.join([*numbers, 'currency'])}"
     )
-    for found in _ask(connection, sql, (*parameters, since, until)):
+    for found in ask(connection, sql, (*parameters, since, until)):
         key = found[: len(by)]
         groups[key] = groups.get(key, Sums()) + _sums(found[len(by) :])
     return list(groups.items())
@@ -149,13 +151,13 @@ def spent_by_key(
 
 def recent(connection: sqlite3.Connection, most: int, *, only_failed: bool = False) -> list[Row]:
     """The rows that were written last, the newest first."""
-    which = "WHERE error_kind <> '' OR status >= 400" if only_failed else ""
-    return [row_from(found) for found in _ask(connection, f"{_ROW} {which} ORDER BY id DESC LIMIT ?", (most,))]
+    which = f"WHERE {FAILED}" if only_failed else ""
+    return [row_from(found) for found in ask(connection, f"{_ROW} {which} ORDER BY id DESC LIMIT ?", (most,))]
 
 
 def find(connection: sqlite3.Connection, request_id: str) -> Row | None:
     """One exchange; clients may use an id twice, and then it is the last one."""
-    found = _ask(connection, f"{_ROW} WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,))
+    found = ask(connection, f"{_ROW} WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,))
     return next((row_from(columns) for columns in found), None)
 
 
@@ -178,7 +180,8 @@ def _sums(columns: Sequence[Any]) -> Sums:
     )
 
 
-def _ask(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+def ask(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """The answer, row by row."""
     try:
         yield from connection.execute(sql, parameters)
     except sqlite3.Error as error:

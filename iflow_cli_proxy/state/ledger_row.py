@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.core.instants import rfc3339
+from iflow_cli_proxy.core.jsonx import Json
 
 Value: TypeAlias = str | int | float | None
 
@@ -104,6 +106,36 @@ def values(row: Row) -> tuple[Value, ...]:
         row.cost,
         row.currency,
     )
+
+
+def as_json(row: Row) -> dict[str, Json]:
+    """A row as other programs read it: `explain --json`, the request log."""
+    return {
+        "id": row.request_id,
+        "at": rfc3339(row.at, is_exact=True),
+        "key": row.client,
+        "account": row.account,
+        "provider": row.provider,
+        "model_asked": row.model_asked,
+        "model_served": row.model_served,
+        "protocol": row.protocol,
+        "stream": row.is_stream,
+        "status": row.status,
+        "error_kind": row.error_kind,
+        "attempts": len(row.attempts),
+        "prompt": row.prompt,
+        "cached": row.cached,
+        "completion": row.completion,
+        "reasoning": row.reasoning,
+        "estimated": row.is_estimated,
+        "cost": row.cost,
+        "currency": row.currency,
+        "first_byte_s": row.first_byte_s,
+        "duration_s": row.duration_s,
+        "overhead_s": row.overhead_s,
+        "bytes_in": row.bytes_in,
+        "bytes_out": row.bytes_out,
+    }
 
 
 def row_from(columns: Sequence[Any]) -> Row:

@@ -21,6 +21,8 @@ class Retention:
 
     days: float = 90.0
     largest_bytes: int = 512 << 20
+    flight_bytes: int = 64 << 20
+    """Of what the flight recorder keeps, which does not count as part of the rest."""
 
     def before(self, now: float) -> float:
         """What ended earlier may go."""
@@ -29,6 +31,10 @@ class Retention:
     @property
     def most_bytes(self) -> int:
         return self.largest_bytes or 1 << 62
+
+    @property
+    def most_flight_bytes(self) -> int:
+        return self.flight_bytes or 1 << 62
 
 
 def day_of(now: float) -> float:

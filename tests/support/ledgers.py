@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +56,7 @@ class StubbornFile:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.entries: dict[int, Row] = {}
+        self.flights: dict[int, bytes] = {}
         self.writes = 0
         self.opened = 0
         self.pruned: list[float] = []
@@ -64,14 +65,17 @@ class StubbornFile:
         self.opened += 1
         return self
 
-    def write(self, entries: list[tuple[int, Row]]) -> None:
+    def write(self, entries: list[tuple[int, Row]], flights: Mapping[int, bytes]) -> None:
         self.writes += 1
         if self.error is not None:
             raise self.error
         for number, one in entries:
             self.entries.setdefault(number, one)
+        self.flights.update(flights)
 
-    def prune(self, before: float, largest_bytes: int, most: int, *, spared_from: float) -> bool:
+    def prune(
+        self, before: float, largest_bytes: int, most: int, *, spared_from: float, most_flight_bytes: int
+    ) -> bool:
         self.pruned.append(before)
         return False
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -291,6 +292,60 @@ def test_pruning_comes_back_after_its_time_and_after_many_rows(path: Path, stubb
     until(lambda: ledger.health.written == 5001)
     ledger.close()
     assert len(stubborn.pruned) == 3
+
+
+# --- flights ------------------------------------------------------------------------------------------------------
+
+
+class Told:
+    """A flight that notes in which thread it was put in words."""
+
+    def __init__(self, held_bytes: int = 10, size: int = 2) -> None:
+        self.held_bytes = held_bytes
+        self.threads: list[str] = []
+        self._document = b"{" + b"x" * (size - 2) + b"}"
+
+    def __call__(self) -> bytes:
+        self.threads.append(threading.current_thread().name)
+        return self._document
+
+
+def test_a_flight_is_put_in_words_by_the_writer_and_lies_beside_its_row(path: Path) -> None:
+    flight = Told()
+    ledger = Ledger(path)
+    ledger.start()
+    ledger.put(row(1), flight)
+    ledger.put(row(2))
+    assert ledger.close()
+    assert flight.threads == ["ledger"]
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT request_id, document FROM exchanges JOIN flights USING (entry)"
+        assert connection.execute(sql).fetchall() == [("req_1", b"{}")]
+
+
+def test_flights_wait_with_their_rows_and_rows_without_them_when_too_much_waits(
+    ledger: Ledger, stubborn: StubbornFile
+) -> None:
+    stubborn.error = FULL
+    ledger.put(row(1), Told(held_bytes=40 << 20))
+    until(lambda: not ledger.health.is_good)
+    ledger.put(row(2), Told(held_bytes=40 << 20))
+    ledger.put(row(3), Told(held_bytes=10 << 20))
+    stubborn.error = None
+    until(lambda: ledger.health.written == 3)
+    assert len(stubborn.flights) == 2
+    ledger.put(row(4), Told(held_bytes=60 << 20))
+    until(lambda: ledger.health.written == 4)
+    assert len(stubborn.flights) == 3, "what was written takes up no room any more"
+
+
+def test_many_large_flights_are_pruned_before_their_time(ledger: Ledger, stubborn: StubbornFile) -> None:
+    until(lambda: len(stubborn.pruned) == 1)
+    for number in range(5):
+        ledger.put(row(number), Told(size=2 << 20))
+    until(lambda: ledger.health.written == 5)
+    ledger.close()
+    assert len(stubborn.pruned) == 2
 
 
 # --- kill -9 ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from iflow_cli_proxy.state.ledger_row import COLUMNS, Attempt, Row, row_from, values
+from iflow_cli_proxy.state.ledger_row import COLUMNS, Attempt, Row, as_json, row_from, values
 
 
 def test_a_row_comes_back_as_it_was() -> None:
@@ -46,3 +46,8 @@ def test_many_attempts_are_counted_and_the_first_of_them_told() -> None:
     one = Row(request_id="a", at=0, attempts=tuple(Attempt(account="a", route=f"p/{n}") for n in range(80)))
     assert dict(zip(COLUMNS, values(one), strict=True))["attempts"] == 80
     assert len(row_from(values(one)).attempts) == 50
+
+
+def test_other_programs_read_names_of_their_own() -> None:
+    told = as_json(Row(request_id="a", at=1.5, client="alice", attempts=(Attempt(account="a", route="p/m"),)))
+    assert (told["id"], told["at"], told["key"], told["attempts"]) == ("a", "1970-01-01T00:00:01.500000Z", "alice", 1)
