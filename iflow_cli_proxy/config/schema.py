@@ -266,6 +266,16 @@ class TracingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecorderSettings:
+    """How each exchange went, kept beside its row in the ledger: routes, attempts, times, headers without secrets."""
+
+    enabled: bool = leaf(True, "Record how each exchange went; no words of it, see `contents`.")
+    contents: bool = leaf(False, "Keep what was said too: the bodies of both sides, secrets masked.")
+    max_body_bytes: int = leaf(262_144, "Kept of each body; the rest is cut.", low=1024, high=1 << 26)
+    max_mb: int = leaf(64, "Size of all of it at which the oldest goes; 0: no limit.", low=0, high=1 << 20)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecuritySettings:
     """How credentials are kept on this machine."""
 
@@ -367,6 +377,7 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
+    recorder: RecorderSettings = field(default_factory=RecorderSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pools: Mapping[str, PoolSettings] = field(default_factory=dict)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)

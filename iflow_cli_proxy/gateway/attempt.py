@@ -134,6 +134,10 @@ class Attempt:
         self._is_closed = False
         exchange = question.exchange
         exchange.account, exchange.route, exchange.progress = lease.account.label, str(route), None
+        flight = exchange.flight
+        self._flown = flight.attempt(lease.account.label, route, self._started_at) if flight is not None else None
+        if flight is not None:
+            flight.shortening = question.shortening
 
     async def run(self) -> Answer:
         """The answer. A Relay closes this attempt when it ends; after anything else the attempt is closed already.
@@ -143,7 +147,10 @@ class Attempt:
         """
         question, exchange = self._question, self._question.exchange
         provider = self._upstream.provider
-        request = provider.prepare(self._call(provider))
+        call = self._call(provider)
+        request = self._traced(provider.prepare(call))
+        if self._flown is not None:
+            self._flown.sends(request, call.protocol)
         self._is_sent = True
         exchange.is_asking = True
         try:
@@ -152,7 +159,10 @@ class Attempt:
             exchange.is_asking = False
         exchange.answered_by = self.route
         exchange.waited_s = question.deadline.waited_s
-        exchange.first_byte_s = self._clock.monotonic() - exchange.started_at
+        now = self._clock.monotonic()
+        exchange.first_byte_s = now - exchange.started_at
+        if self._flown is not None:
+            self._flown.content_at = now
         _LOG.debug("the answer begins with status %d after %.3f s", reply.status, exchange.first_byte_s)
         headers = self._headers(reply)
         if isinstance(found, Begun):
@@ -166,8 +176,10 @@ class Attempt:
     async def _ask(self, request: UpstreamRequest) -> tuple[Found, UpstreamReply]:
         question, provider = self._question, self._upstream.provider
         with question.deadline:
-            reply = self._reply = await self._upstream.transport.send(self._traced(request))
+            reply = self._reply = await self._upstream.transport.send(request)
         self._status = reply.status
+        if self._flown is not None:
+            reply = self._reply = self._flown.hears(reply, self._clock.monotonic)
         opening = Opening(
             codec=question.codec,
             voice=question.voice,
@@ -203,16 +215,19 @@ class Attempt:
             is_unsent=not self._is_sent,
         )
         self._turnstile.leave(self.lease, outcome)
+        now = self._clock.monotonic()
         self._question.exchange.attempts.append(
             AttemptRecord(
                 account=self.lease.account.label,
                 route=str(self.route),
                 error_kind=kind,
-                duration_s=self._clock.monotonic() - self._started_at,
+                duration_s=now - self._started_at,
                 started_at=self._started_at,
                 status=self._status,
             )
         )
+        if self._flown is not None:
+            self._flown.ends(ending, now)
 
     def _traced(self, request: UpstreamRequest) -> UpstreamRequest:
         """With the span that this attempt will be told as, where upstreams are to know it."""

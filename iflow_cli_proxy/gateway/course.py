@@ -88,7 +88,11 @@ class Course:
                 return await self._attempt(self._left[0])
             except GatewayError as error:
                 was_sent = self._tries.attempts > sent
-                if (was_sent and await self._has_newer(error)) or self._may_shorten(error):
+                if was_sent and await self._has_newer(error):
+                    self._tell("its credential was renewed", error)
+                    continue
+                if self._may_shorten(error):
+                    self._tell("the prompt was shortened", error, was_sent=was_sent)
                     continue
                 onward = routes_after(error, self._left, self._means.table)
                 step = self._next(error, has_other_route=bool(onward), was_sent=was_sent)
@@ -98,6 +102,7 @@ class Course:
                     if told is error:
                         raise
                     raise told from error
+                self._tell(self._words_for(step, onward), error, was_sent=was_sent)
                 if step.changes_route:
                     self._tries.leave_route(self._left[0], error, was_sent=was_sent)
                     self._tries.renewed_now = ""
@@ -114,6 +119,8 @@ class Course:
             return
         first = next((route for route in listed if turnstile.has_room(self._wish(route))), listed[0])
         if first is not self._left[0]:
+            if (flight := self._question.exchange.flight) is not None:
+                flight.remarks.append(f"{first} goes first: it has room just now.")
             self._left = (first, *(route for route in self._left if route is not first))
 
     # --- one attempt ----------------------------------------------------------------------------------------------
@@ -237,6 +244,17 @@ class Course:
         return msgspec.structs.replace(lease, account=newer) if newer is not None else lease
 
     # --- what follows a failure -----------------------------------------------------------------------------------
+
+    def _tell(self, why: str, error: GatewayError, *, was_sent: bool = True) -> None:
+        """Why it goes on after `error`, for the flight recorder."""
+        if (flight := self._question.exchange.flight) is not None:
+            flight.goes_on(why, self._left[0], error, was_sent=was_sent)
+
+    def _words_for(self, step: Next, onward: tuple[Route, ...]) -> str:
+        if step.changes_route:
+            return f"on to {onward[0]}"
+        where = "the same account again" if self._tries.repeats else "another account"
+        return f"{where}, after {step.pause_s:.2g} s" if step.pause_s else where
 
     def _may_shorten(self, error: GatewayError) -> bool:
         """Once, where no larger window is at hand and the settings allow it."""

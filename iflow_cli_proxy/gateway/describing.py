@@ -68,9 +68,13 @@ class Describer:
             asked=self._model,
             client=asker.client,
             caller=_with_any_model(asker.caller),
+            flight=asker.flight.beside() if asker.flight is not None else None,
         )
+        inbound = self._question(image, hint, exchange.request_id)
+        if exchange.flight is not None:
+            exchange.flight.asked.add(inbound.body)
         try:
-            answer = await self._ask(self._question(image, hint, exchange.request_id), exchange)
+            answer = await self._ask(inbound, exchange)
             text = await self._text_of(answer)
             exchange.status = 200
         except GatewayError as error:

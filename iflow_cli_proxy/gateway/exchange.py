@@ -24,6 +24,7 @@ from iflow_cli_proxy.gateway.continuing import ContinuedStream, Seam, asking_on,
 from iflow_cli_proxy.gateway.counting import SHORTEST_PICTURE, PromptSize, TokenScale, size_of
 from iflow_cli_proxy.gateway.course import Course, Means
 from iflow_cli_proxy.gateway.deadline import Deadline, Limits
+from iflow_cli_proxy.gateway.flight import RouteTaken
 from iflow_cli_proxy.gateway.images import LARGEST_BYTES, Fetch, check_sizes, inline_images
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.relay import Answer, Relay, WholeAnswer
@@ -38,6 +39,7 @@ from iflow_cli_proxy.pool.client_key import ClientKey, allowed_accounts, allows_
 from iflow_cli_proxy.pool.rules import Strategy
 from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound, Voice
 from iflow_cli_proxy.routing.catalog import Catalog
+from iflow_cli_proxy.routing.explain import alias_of, explain
 from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
 
 Recall: TypeAlias = Callable[[Envelope], Envelope]
@@ -106,6 +108,8 @@ class Gateway:
         self._scale = scale or TokenScale()
         self._routes: dict[str, tuple[Route, ...]] = {}
         """Names that were resolved already: catalogues do not change while a gateway lives."""
+        self._words: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """How they were resolved: what an alias stands for, and sentences."""
         self._tables: dict[tuple[str, ...], RoutingTable] = {}
         """What is left of the table for keys that may use some models only, by their globs."""
 
@@ -133,6 +137,8 @@ class Gateway:
         try:
             envelope = await self._with_images(codec, envelope, deadline, exchange)
             question = self._question(codec, seam or voice, envelope, inbound, exchange, deadline, size)
+            if exchange.flight is not None:
+                exchange.flight.route = self._route_taken(question, routes)
             means = self._means_of(question)
             self._budget.first_attempt()
             no_retry = inbound.headers.get(_NO_RETRY_HEADER, "") not in ("", "0")
@@ -174,6 +180,8 @@ class Gateway:
     ) -> tuple[Envelope, PromptSize]:
         """The checked request, with what the settings mend in it, and how large it is with what was recalled."""
         envelope, size = codec.read_envelope(inbound), size_of(inbound.body, codec.picture_marks)
+        if exchange.flight is not None:
+            exchange.flight.fields = tuple(envelope.values)
         if recall is not None and (whole := recall(envelope)) is not envelope:
             envelope, size = whole, size_of(jsonx.encode(whole.fields), codec.picture_marks)
         if len(inbound.body) > LARGEST_BYTES:
@@ -181,6 +189,8 @@ class Gateway:
         if self.rules.answer.repairs_messages:
             envelope, notes = codec.repair(envelope)
             exchange.repairs = len(notes)
+            if exchange.flight is not None:
+                exchange.flight.repairs = notes
         return envelope, size
 
     async def _with_images(self, codec: Codec, envelope: Envelope, deadline: Deadline, exchange: Exchange) -> Envelope:
@@ -243,8 +253,27 @@ class Gateway:
         )
 
     def _is_sticky(self, pool: str) -> bool:
+        return self._strategy(pool) is Strategy.STICKY
+
+    def _strategy(self, pool: str) -> Strategy:
         rules = self.turnstile.pool.rules
-        return rules.pools.get(pool, rules.choosing).strategy is Strategy.STICKY
+        return rules.pools.get(pool, rules.choosing).strategy
+
+    def _route_taken(self, question: Question, routes: tuple[Route, ...]) -> RouteTaken:
+        """The decision for the flight recorder. Its words are made once for each name."""
+        asked = question.exchange.asked
+        words = self._words.get(asked)
+        if words is None:
+            words = alias_of(asked, self.table), explain(asked, self.table).steps
+            if len(self._words) < _MOST_ROUTES:
+                self._words[asked] = words
+        return RouteTaken(
+            alias_of=words[0],
+            routes=routes,
+            strategy=self._strategy(question.pool),
+            has_session=bool(question.session),
+            steps=words[1],
+        )
 
     def _allowed_accounts(self, exchange: Exchange) -> frozenset[str] | None:
         caller = exchange.caller

@@ -10,6 +10,7 @@ import msgspec
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.core.trace import Trace
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.flight import Flight
 from iflow_cli_proxy.gateway.progress import Progress
 from iflow_cli_proxy.pool.client_key import ANYONE, Caller
 from iflow_cli_proxy.protocols.base import Voice
@@ -77,6 +78,8 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     """What translation left out or said in another way, in the last attempt."""
     trace: Trace | None = None
     """Where it stands in a trace; None where nobody traces."""
+    flight: Flight | None = None
+    """What the flight recorder notes; None where it is switched off."""
     voice: Voice | None = None
     """What speaks to the client, once its request was understood."""
     progress: Progress | None = None

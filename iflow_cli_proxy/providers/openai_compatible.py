@@ -65,10 +65,12 @@ class OpenAICompatible:
         row = self.catalog.find(call.model)
         model = row.upstream_id or row.id if row else call.model
         accept = "text/event-stream" if call.is_stream else "application/json"
+        body = self._body(model, call)
         return UpstreamRequest(
             url=urls.join(call.account.base_url or self._base_url, _PATHS[call.protocol]),
             headers=self._headers(call.account, {"Content-Type": "application/json", "Accept": accept}),
-            body=jsonx.encode(self._body(model, call)),
+            body=jsonx.encode(body),
+            fields=tuple(body),
         )
 
     def models_request(self, account: Account) -> UpstreamRequest:

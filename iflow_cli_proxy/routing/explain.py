@@ -34,6 +34,12 @@ def explain(asked: str, table: RoutingTable) -> Decision:
     return Decision(steps=steps, routes=routes)
 
 
+def alias_of(asked: str, table: RoutingTable) -> str:
+    """What a name stands for in the end; empty when it is no alias."""
+    path = next(legs(asked, table)).path
+    return path[-1] if len(path) > 1 else ""
+
+
 def _way(asked: str, table: RoutingTable) -> Iterator[str]:
     found: set[tuple[str, str]] = set()
     for leg in legs(asked, table):

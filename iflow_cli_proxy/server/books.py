@@ -14,6 +14,7 @@ from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.pool.allowance import Spent
 from iflow_cli_proxy.server.bookkeeping import dollars, row_of
+from iflow_cli_proxy.server.flights import Untold
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import spent_by_key
@@ -51,7 +52,7 @@ class Books:
         clock = self._services.clock
         row = row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic())
         if self._is_open:
-            self._services.ledger.put(row)
+            self._services.ledger.put(row, Untold(exchange, exchange.flight) if exchange.flight is not None else None)
         for read in self.readers:
             read(row)
 

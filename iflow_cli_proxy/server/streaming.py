@@ -40,6 +40,7 @@ class ClientAnswer:
         """Why the server itself ended this answer."""
         self._request = request
         self.exchange = exchange
+        self._flight = exchange.flight
         self._codec = codec
         self._silence_s = settings.keepalive_s
         self._supervisor = supervisor
@@ -67,6 +68,8 @@ class ClientAnswer:
             keep()
         self._is_complete = self.exchange.is_committed = True
         self.exchange.bytes_out = len(answer.body)
+        if self._flight is not None:
+            self._flight.answers(answer.body)
         response = web.Response(body=answer.body, content_type="application/json", headers=dict(answer.headers))
         await response.prepare(self._request)
         await response.write_eof()
@@ -91,6 +94,8 @@ class ClientAnswer:
         """End an open stream with the protocol's error event, and the chunked body properly."""
         self._is_complete = True
         self.exchange.error_kind = error.kind
+        if self._flight is not None:
+            self._flight.fails(error)
         response = await self._open({})
         await self._write(self._voice.stream_error(error))
         await response.write_eof()
@@ -124,6 +129,8 @@ class ClientAnswer:
         self._is_writing = False
         self._wrote_at = self._loop.time()
         self.exchange.bytes_out += len(frames)
+        if self._flight is not None:
+            self._flight.answered.add(frames)
 
     async def _ping(self) -> None:
         if self._is_complete:

@@ -22,6 +22,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes = b""
     method: str = "POST"
+    fields: tuple[str, ...] = ()
+    """Names of the top-level fields of the body, for the record, where its maker knows them."""
 
     def __repr__(self) -> str:
         """Without what may hold secrets: the query, the headers and the body."""

@@ -22,7 +22,11 @@ from iflow_cli_proxy.state.retention import Retention
 def ledger_rules(settings: Settings) -> LedgerRules:
     chosen = settings.ledger
     return LedgerRules(
-        retention=Retention(days=chosen.retention_days, largest_bytes=chosen.max_mb << 20),
+        retention=Retention(
+            days=chosen.retention_days,
+            largest_bytes=chosen.max_mb << 20,
+            flight_bytes=settings.recorder.max_mb << 20,
+        ),
         fails_closed=chosen.on_full == "fail_closed",
     )
 

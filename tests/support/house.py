@@ -86,6 +86,7 @@ EDGES: Final = {
     "telemetry.targets": "a log line that cannot be shown must not silence the others",
     "server.background": "the Supervisor: a task that dies is logged and started again",
     "cli.output": "the last door before a person",
+    "server.flights": "a flight that cannot be told must not cost the ledger its rows",
     "doctor.run": "a look that fails is a finding, and the others still speak",
 }
 """Where everything may be caught and kept."""

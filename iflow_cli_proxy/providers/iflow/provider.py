@@ -94,6 +94,7 @@ class IflowProvider:
             url=urls.join(base_url, urls.CHAT),
             headers=self._headers(call.account, session, conversation),
             body=jsonx.encode(body),
+            fields=tuple(body),
         )
 
     def models_request(self, account: Account) -> UpstreamRequest:

@@ -91,6 +91,7 @@ class QwenProvider:
             url=urls.join(self._base_url_for(account), urls.CHAT),
             headers=self._headers(account),
             body=jsonx.encode(body),
+            fields=tuple(body),
         )
 
     def models_request(self, account: Account) -> UpstreamRequest | None:

@@ -67,6 +67,8 @@ async def _answer(
     gateway = state.gateway.current
     body = await read_json_body(request, state.settings.current.server)
     exchange.bytes_in = len(body)
+    if exchange.flight is not None:
+        exchange.flight.asked.add(body)
     inbound = Inbound(
         protocol=exchange.protocol,
         body=body,

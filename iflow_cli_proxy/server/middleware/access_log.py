@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.flights import begin_flight
 from iflow_cli_proxy.server.keys import EXCHANGE, QUESTIONS, STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.telemetry.formats import FIELDS
@@ -30,6 +31,8 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
     exchange = request[EXCHANGE]
     protocol = request.app[QUESTIONS].get(request.match_info.handler)
     exchange.protocol = protocol or exchange.protocol
+    if protocol:
+        exchange.flight = begin_flight(request, state.settings.current)
     if protocol and state.tracing is not None:
         exchange.trace = state.tracing.begin(request)
     status = 0

@@ -73,6 +73,9 @@ def error_response(request: web.Request, error: GatewayError) -> web.Response:
     if is_admin(request.path):
         return _closed_after(error, error_answer(error, language_of(request)))
     reply = CODECS[exchange.protocol].encode_error(error, exchange.request_id)
+    if exchange.flight is not None:
+        exchange.flight.fails(error)
+        exchange.flight.answers(reply.body)
     response = web.Response(
         status=reply.status, body=reply.body, content_type="application/json", headers=dict(reply.headers)
     )

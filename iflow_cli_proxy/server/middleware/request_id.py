@@ -52,8 +52,10 @@ def _is_acceptable(given: str) -> bool:
 
 async def sign(request: web.Request, response: web.StreamResponse) -> None:
     """Complete the head of any answer that is about to go out."""
-    headers = response.headers
-    headers[HEADER] = request[EXCHANGE].request_id
+    headers, exchange = response.headers, request[EXCHANGE]
+    if exchange.flight is not None:
+        exchange.flight.answer_status, exchange.flight.answer_headers = response.status, headers
+    headers[HEADER] = exchange.request_id
     headers[hdrs.SERVER] = SERVER_NAME
     if is_admin(request.path):
         seal(headers)

@@ -6,7 +6,7 @@ import pytest
 
 from iflow_cli_proxy.core.errors import UnknownModel
 from iflow_cli_proxy.routing.catalog import Catalog, Model
-from iflow_cli_proxy.routing.explain import explain
+from iflow_cli_proxy.routing.explain import alias_of, explain
 from iflow_cli_proxy.routing.resolve import RoutingTable, resolve
 
 
@@ -67,3 +67,13 @@ def test_a_chain_that_is_too_long_is_said_to_be_cut() -> None:
 def test_a_name_that_leads_nowhere_is_the_error_it_would_be() -> None:
     with pytest.raises(UnknownModel):
         steps("new", passes_unknown=False)
+
+
+def test_an_alias_is_told_by_what_it_stands_for_in_the_end() -> None:
+    given = table(aliases={"claude-*": "fast", "fast": "glm-5"})
+    assert [alias_of(asked, given) for asked in ("claude-opus", "fast", "glm-5", "nobody")] == [
+        "glm-5",
+        "glm-5",
+        "",
+        "",
+    ]
