@@ -20,6 +20,7 @@ from iflow_cli_proxy.cli import (
     connect,
     demo,
     doctor,
+    explain,
     key,
     launch,
     login,
@@ -49,6 +50,7 @@ app.command(context_settings={"allow_extra_args": True})(login.login)
 app.command()(models.models)
 app.command()(usage.usage)
 app.command()(top.top)
+app.command()(explain.explain)
 app.command()(doctor.doctor)
 app.command()(chat.chat)
 app.command()(launch.launch)

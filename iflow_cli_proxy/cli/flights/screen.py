@@ -1,0 +1,287 @@
+"""A flight for people: what went wrong and whose fault it was first, then how it came to that, then the evidence.
+
+On a screen lines are folded to its width; on a pipe nothing is cut and no bars are drawn. Imported only by commands
+that show flights.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from iflow_cli_proxy.cli.flights.timeline import bars
+from iflow_cli_proxy.cli.output import console, folded, printable
+from iflow_cli_proxy.state.flight_queries import Found
+from iflow_cli_proxy.state.ledger_row import Row
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_INDENT: Final = "  "
+_BODY_LINES: Final = 12
+_BODY_CHARACTERS: Final = 1500
+"""Of a body, unless all of it is wanted."""
+_WIDEST: Final = 120
+_CONTENTS_HINT: Final = "`iflow2api config set recorder.contents true` keeps bodies of requests to come"
+_NAMES: Final = {
+    "anthropic": "Anthropic messages",
+    "gemini": "Gemini",
+    "ollama": "Ollama",
+    "openai_chat": "chat completions",
+    "openai_completions": "completions",
+    "openai_embeddings": "embeddings",
+    "openai_responses": "responses",
+}
+
+Line = tuple[str, str]
+"""A text and its style."""
+
+
+def show(one: Found, *, is_full: bool = False) -> None:
+    """Print it on standard output."""
+    screen = console()
+    for text, style in lines(one, width=_width(screen), is_full=is_full, draws=sys.stdout.isatty()):
+        screen.print(printable(text), style=style, markup=False, soft_wrap=True)
+
+
+def lines(one: Found, *, width: int, is_full: bool = False, draws: bool = True) -> Iterator[Line]:
+    """Everything that is known of it."""
+    yield from head(one.row)
+    flight = one.flight
+    if flight is None:
+        yield "", ""
+        yield from _folded("How it went was not recorded, or is no longer kept.", width, "yellow")
+        yield from _folded("Hint: `iflow2api config set recorder.enabled true` records requests to come", width, "cyan")
+        return
+    if flight.get("broken"):
+        yield "", ""
+        yield from _folded(
+            f"How it went could not be written down ({flight['broken']}); please report it.", width, "red"
+        )
+        return
+    yield from _verdict(flight, width)
+    yield from _route(flight["route"], width)
+    yield from _attempts(flight, one.row, width, draws=draws)
+    yield from _notes(flight, width)
+    yield from _gaps(flight.get("gaps"), width)
+    yield from _traffic(flight, width)
+    if is_full:
+        yield from _headers(flight)
+    yield from _bodies(flight, width, is_full=is_full)
+
+
+def head(row: Row) -> Iterator[Line]:
+    """Which request it was and how it ended."""
+    is_bad = bool(row.error_kind) or row.status >= 400
+    moment = datetime.fromtimestamp(row.at).astimezone()
+    ending = f"{row.status} {row.error_kind}".strip() if is_bad else f"{row.status or ''} ok".strip()
+    yield f"{row.request_id}  {ending}", "bold red" if is_bad else "bold green"
+    facts = [
+        f"{moment:%Y-%m-%d %H:%M:%S}",
+        seconds(row.duration_s),
+        _NAMES.get(row.protocol, row.protocol),
+        "stream" if row.is_stream else "one answer",
+        *([f"key {row.client}"] if row.client else []),
+    ]
+    yield " · ".join(facts), "dim"
+
+
+def seconds(value: float | None) -> str:
+    """`12 ms`, `1.25 s`, `3 min 5 s`; - where nothing was measured."""
+    if value is None:
+        return "-"
+    if value < 1:
+        return f"{value * 1000:.0f} ms" if value >= 0.0095 else f"{value * 1000:.1f} ms"
+    if value < 100:
+        return f"{value:.2f} s"
+    return f"{value // 60:.0f} min {value % 60:.0f} s"
+
+
+def size(count: int) -> str:
+    for unit, name in ((1 << 20, "MB"), (1 << 10, "KB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} B"
+
+
+def _verdict(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """What the client was told, and whose account it was."""
+    error = flight.get("error")
+    if not error:
+        return
+    failed = [one for one in flight["attempts"] if one["error_kind"]]
+    yield "", ""
+    if error["message"]:
+        yield from _folded(error["message"], width, "red")
+    if error["hint"]:
+        yield from _folded(f"Hint: {error['hint']}", width, "cyan")
+    if failed:
+        who = dict.fromkeys(f"{one['account']} ({one['error_kind']})" for one in failed)
+        yield from _folded(f"Failed: {', '.join(who)}", width, "red")
+    elif not flight["attempts"]:
+        yield from _folded("No account was asked.", width, "red")
+
+
+def _route(route: Mapping[str, Any], width: int) -> Iterator[Line]:
+    if not route["asked"]:
+        return
+    yield from _title("Route")
+    way = f"{route['asked']} = {route['alias']}" if route["alias"] else route["asked"]
+    yield from _folded(f"{way} → {', then '.join(route['routes']) or 'nowhere'}", width, "", _INDENT)
+    if route["strategy"]:
+        session = ", this conversation stays on its account" if route["session"] else ""
+        yield from _folded(f"accounts are picked by {route['strategy']}{session}", width, "dim", _INDENT)
+    for note in route["notes"]:
+        yield from _folded(note, width, "dim", _INDENT)
+
+
+def _attempts(flight: Mapping[str, Any], row: Row, width: int, *, draws: bool) -> Iterator[Line]:
+    attempts = flight["attempts"]
+    if not attempts:
+        return
+    yield from _title("Attempts" if len(attempts) > 1 else "Attempt")
+    drawn = bars(attempts, row.duration_s, min(width, _WIDEST) - len(_INDENT)) if draws else []
+    for at, one in enumerate(attempts):
+        is_bad = bool(one["error_kind"])
+        status = "" if one["status"] is None else f"{one['status']} "
+        ending = f"{status}{one['error_kind'] or 'ok'}"
+        yield f"{_INDENT}{one['n']}  {one['account']}  {one['route']}  {ending}", "red" if is_bad else "green"
+        if drawn:
+            yield _INDENT + drawn[at], "red" if is_bad else "cyan"
+        yield from _folded(_times(one), width, "dim", _INDENT * 2)
+        if one["url"]:
+            yield f"{_INDENT * 2}{one['url']}", "dim"
+        for text in (one["message"], one["detail"]):
+            if text:
+                yield from _folded(text, width, "red", _INDENT * 2)
+        if one["retry"]:
+            yield from _folded(f"so: {one['retry']}", width, "yellow", _INDENT * 2)
+
+
+def _times(one: Mapping[str, Any]) -> str:
+    parts = [f"began after {seconds(one['started_s'])}"]
+    for name, words in (("headers_s", "headers"), ("first_content_s", "first content"), ("ended_s", "ended")):
+        if one[name] is not None:
+            parts.append(f"{words} {seconds(one[name])}")
+    return ", ".join(parts)
+
+
+def _notes(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
+    notes, changed = flight["notes"], [*_changed_fields(flight)]
+    if not notes and not changed and not flight["repairs"]:
+        return
+    yield from _title("Changed on the way")
+    if flight["repairs"] and not notes:
+        yield f"{_INDENT}{flight['repairs']} repairs of messages", ""
+    for note in notes:
+        yield from _folded(f"{note['path']}: {note['what']}" if note["path"] else note["what"], width, "", _INDENT)
+    for text in changed:
+        yield from _folded(text, width, "", _INDENT)
+
+
+def _changed_fields(flight: Mapping[str, Any]) -> Iterator[str]:
+    """Top-level fields that only one side knew, of the last request."""
+    asked = flight["client_request"]["fields"]
+    sent: list[str] = next((one["fields"] for one in reversed(flight["upstream_request"]) if one), [])
+    if not asked or not sent:
+        return
+    for words, names in (
+        ("not sent on", [name for name in asked if name not in sent]),
+        ("added", [name for name in sent if name not in asked]),
+    ):
+        if names:
+            yield f"fields {words}: {', '.join(names)}"
+
+
+def _gaps(gaps: Mapping[str, Any] | None, width: int) -> Iterator[Line]:
+    if not gaps or gaps["chunks"] < 2:
+        return
+    yield from _title("Gaps")
+    counts = [f"{count} up to {limit:g} s" for limit, count in gaps["buckets"][:-1] if count]
+    longer = gaps["buckets"][-1][1]
+    counts += [f"{longer} longer"] if longer else []
+    text = f"{gaps['chunks']} chunks, longest gap {seconds(gaps['longest_s'])}: {', '.join(counts)}"
+    yield from _folded(text, width, "", _INDENT)
+
+
+def _traffic(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
+    """How large each of the bodies was, and the names in it."""
+    yield from _title("Bodies")
+    found = list(_directions(flight))
+    longest = max(len(name) for name, _ in found)
+    for name, part in found:
+        fields = ", ".join(part["fields"])
+        text = f"{name:<{longest}}  {size(part['bytes']):>8}" + (f"  {fields}" if fields else "")
+        room = width - len(_INDENT)
+        yield _INDENT + (text if len(text) <= room else f"{text[: room - 1]}…"), ""
+
+
+def _headers(flight: Mapping[str, Any]) -> Iterator[Line]:
+    for name, part in _directions(flight):
+        if not part["headers"]:
+            continue
+        yield from _title(f"Headers of the {name}")
+        longest = min(32, max(map(len, part["headers"])))
+        for header, value in part["headers"].items():
+            yield f"{_INDENT}{header:<{longest}}  {value}", "dim"
+
+
+def _bodies(flight: Mapping[str, Any], width: int, *, is_full: bool) -> Iterator[Line]:
+    found = [(name, part) for name, part in _directions(flight) if part["body"] is not None and part["bytes"]]
+    for name, part in found:
+        yield from _title(f"Body of the {name}")
+        yield from _body(part["body"], width, is_full=is_full)
+        if part["cut"]:
+            yield f"{_INDENT}… cut at recorder.max_body_bytes, of {size(part['bytes'])}", "yellow"
+    if not found:
+        yield "", ""
+        yield from _folded(_CONTENTS_HINT, width, "dim")
+    elif not is_full:
+        yield "", ""
+        yield from _folded("`--full` shows headers and whole bodies", width, "dim")
+
+
+def _body(body: str, width: int, *, is_full: bool) -> Iterator[Line]:
+    shown = body if is_full else body[:_BODY_CHARACTERS]
+    told = [line for text in shown.splitlines() for line in _chopped(text, width - len(_INDENT))]
+    most = len(told) if is_full else _BODY_LINES
+    for line in told[:most]:
+        yield _INDENT + line, "dim"
+    if len(shown) < len(body) or most < len(told):
+        yield f"{_INDENT}…", "dim"
+
+
+def _directions(flight: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The four sides, upstream's for each attempt, that were there at all."""
+    yield "client request", flight["client_request"]
+    several = len(flight["attempts"]) > 1
+    for at, (request, reply) in enumerate(zip(flight["upstream_request"], flight["upstream_reply"], strict=True), 1):
+        number = f" {at}" if several else ""
+        if request:
+            yield f"upstream request{number}", request
+        if reply:
+            yield f"upstream reply{number}", reply
+    if flight["client_reply"]["bytes"]:
+        yield "client reply", flight["client_reply"]
+
+
+def _title(text: str) -> Iterable[Line]:
+    return (("", ""), (text, "bold"))
+
+
+def _folded(text: str, width: int, style: str, indent: str = "") -> Iterator[Line]:
+    room = max(20, width - len(indent))
+    for line in folded(text, room).split("\n"):
+        yield indent + line, style
+
+
+def _chopped(text: str, width: int) -> Sequence[str]:
+    """Bodies are no prose: they are folded where the line ends."""
+    return [text[at : at + width] for at in range(0, len(text), width)] or [""]
+
+
+def _width(screen: Console) -> int:
+    """On a pipe nothing is folded."""
+    return min(screen.width, _WIDEST) if sys.stdout.isatty() else 1 << 20
