@@ -205,7 +205,7 @@ class Flight(msgspec.Struct, kw_only=True, eq=False):
         if was_sent and self.attempts:
             self.attempts[-1].why_another = why
         else:
-            self.remarks.append(f"{route}: {error.message} So it went on: {why}.")
+            self.remarks += [f"{route}: {error.message}", f"→ {why}"]
 
     def fails(self, error: GatewayError) -> None:
         """What the client is told in place of an answer, or at the end of half of one."""

@@ -53,7 +53,7 @@ def test_the_last_failure_says_first_who_failed_and_why(home: Path) -> None:
     told = got.out.splitlines()
     assert told[0] == "req_1  504 timed_out"
     assert told[3:6] == ["No answer came.", "Hint: ask again", "Failed: work (rate_limited), home (timed_out)"]
-    assert "    so: another account" in told
+    assert "    → another account" in told
     assert "recorder.contents true" in told[-1]
 
 

@@ -40,6 +40,7 @@ UNSPOKEN: Final = {
     "server.refusal": "HTTP itself",
     "signin.pages": "they are in both languages",
     "config.template": "a file and a page that are English",
+    "telemetry.masking": "what stands in place of secrets, in files",
     "telemetry.metrics": "help of metrics, for programs",
     "telemetry.vitals": "help of metrics, for programs",
     "server.run": "names of tasks and words for logs",

@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from iflow_cli_proxy.cli.flights.timeline import bars
-from iflow_cli_proxy.cli.output import console, folded, printable
+from iflow_cli_proxy.cli.folding import cells, folded, padded
+from iflow_cli_proxy.cli.output import console, printable
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.state.flight_queries import Found
 from iflow_cli_proxy.state.ledger_row import Row
 
@@ -35,6 +37,7 @@ _NAMES: Final = {
     "openai_responses": "responses",
 }
 
+_GOOD: Final = "ok"
 Line = tuple[str, str]
 """A text and its style."""
 
@@ -76,14 +79,13 @@ def head(row: Row) -> Iterator[Line]:
     """Which request it was and how it ended."""
     is_bad = bool(row.error_kind) or row.status >= 400
     moment = datetime.fromtimestamp(row.at).astimezone()
-    ending = f"{row.status} {row.error_kind}".strip() if is_bad else f"{row.status or ''} ok".strip()
-    yield f"{row.request_id}  {ending}", "bold red" if is_bad else "bold green"
+    yield f"{row.request_id}  {row.status} {row.error_kind or _GOOD}", "bold red" if is_bad else "bold green"
     facts = [
         f"{moment:%Y-%m-%d %H:%M:%S}",
         seconds(row.duration_s),
-        _NAMES.get(row.protocol, row.protocol),
-        "stream" if row.is_stream else "one answer",
-        *([f"key {row.client}"] if row.client else []),
+        spoken(_NAMES.get(row.protocol, row.protocol)),
+        spoken("streamed" if row.is_stream else "one answer"),
+        *([spoken(f"key {row.client}")] if row.client else []),
     ]
     yield " · ".join(facts), "dim"
 
@@ -93,10 +95,8 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "-"
     if value < 1:
-        return f"{value * 1000:.0f} ms" if value >= 0.0095 else f"{value * 1000:.1f} ms"
-    if value < 100:
-        return f"{value:.2f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"
+        return f"{value * 1000:.{0 if value >= 0.0095 else 1}f} ms"
+    return f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
 
 
 def size(count: int) -> str:
@@ -127,12 +127,13 @@ def _verdict(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
 def _route(route: Mapping[str, Any], width: int) -> Iterator[Line]:
     if not route["asked"]:
         return
-    yield from _title("Route")
+    yield from _title(spoken("Route"))
     way = f"{route['asked']} = {route['alias']}" if route["alias"] else route["asked"]
-    yield from _folded(f"{way} → {', then '.join(route['routes']) or 'nowhere'}", width, "", _INDENT)
+    yield from _folded(f"{way} → {', '.join(route['routes'])}", width, "", _INDENT)
     if route["strategy"]:
-        session = ", this conversation stays on its account" if route["session"] else ""
-        yield from _folded(f"accounts are picked by {route['strategy']}{session}", width, "dim", _INDENT)
+        yield from _folded(f"Accounts are picked by {route['strategy']}.", width, "dim", _INDENT)
+        if route["session"]:
+            yield from _folded("This conversation stays on its account.", width, "dim", _INDENT)
     for note in route["notes"]:
         yield from _folded(note, width, "dim", _INDENT)
 
@@ -141,12 +142,12 @@ def _attempts(flight: Mapping[str, Any], row: Row, width: int, *, draws: bool) -
     attempts = flight["attempts"]
     if not attempts:
         return
-    yield from _title("Attempts" if len(attempts) > 1 else "Attempt")
+    yield from _title(spoken("Attempts"))
     drawn = bars(attempts, row.duration_s, min(width, _WIDEST) - len(_INDENT)) if draws else []
     for at, one in enumerate(attempts):
         is_bad = bool(one["error_kind"])
         status = "" if one["status"] is None else f"{one['status']} "
-        ending = f"{status}{one['error_kind'] or 'ok'}"
+        ending = f"{status}{one['error_kind'] or _GOOD}"
         yield f"{_INDENT}{one['n']}  {one['account']}  {one['route']}  {ending}", "red" if is_bad else "green"
         if drawn:
             yield _INDENT + drawn[at], "red" if is_bad else "cyan"
@@ -157,15 +158,17 @@ def _attempts(flight: Mapping[str, Any], row: Row, width: int, *, draws: bool) -
             if text:
                 yield from _folded(text, width, "red", _INDENT * 2)
         if one["retry"]:
-            yield from _folded(f"so: {one['retry']}", width, "yellow", _INDENT * 2)
+            yield from _folded(f"→ {spoken(one['retry'])}", width, "yellow", _INDENT * 2)
 
 
 def _times(one: Mapping[str, Any]) -> str:
-    parts = [f"began after {seconds(one['started_s'])}"]
-    for name, words in (("headers_s", "headers"), ("first_content_s", "first content"), ("ended_s", "ended")):
-        if one[name] is not None:
-            parts.append(f"{words} {seconds(one[name])}")
-    return ", ".join(parts)
+    moments = (
+        (spoken("begun"), one["started_s"]),
+        (spoken("headers"), one["headers_s"]),
+        (spoken("content"), one["first_content_s"]),
+        (spoken("ended"), one["ended_s"]),
+    )
+    return " · ".join(f"{words} {seconds(at)}" for words, at in moments if at is not None)
 
 
 def _notes(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
@@ -174,7 +177,7 @@ def _notes(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
         return
     yield from _title("Changed on the way")
     if flight["repairs"] and not notes:
-        yield f"{_INDENT}{flight['repairs']} repairs of messages", ""
+        yield from _folded(f"messages were mended in {flight['repairs']} places", width, "", _INDENT)
     for note in notes:
         yield from _folded(f"{note['path']}: {note['what']}" if note["path"] else note["what"], width, "", _INDENT)
     for text in changed:
@@ -187,33 +190,31 @@ def _changed_fields(flight: Mapping[str, Any]) -> Iterator[str]:
     sent: list[str] = next((one["fields"] for one in reversed(flight["upstream_request"]) if one), [])
     if not asked or not sent:
         return
-    for words, names in (
-        ("not sent on", [name for name in asked if name not in sent]),
-        ("added", [name for name in sent if name not in asked]),
-    ):
-        if names:
-            yield f"fields {words}: {', '.join(names)}"
+    if dropped := [name for name in asked if name not in sent]:
+        yield f"fields not sent on: {', '.join(dropped)}"
+    if added := [name for name in sent if name not in asked]:
+        yield f"fields added: {', '.join(added)}"
 
 
 def _gaps(gaps: Mapping[str, Any] | None, width: int) -> Iterator[Line]:
     if not gaps or gaps["chunks"] < 2:
         return
-    yield from _title("Gaps")
-    counts = [f"{count} up to {limit:g} s" for limit, count in gaps["buckets"][:-1] if count]
+    yield from _title(spoken("Gaps"))
+    counts = [f"≤{limit:g} s: {count}" for limit, count in gaps["buckets"][:-1] if count]
     longer = gaps["buckets"][-1][1]
-    counts += [f"{longer} longer"] if longer else []
-    text = f"{gaps['chunks']} chunks, longest gap {seconds(gaps['longest_s'])}: {', '.join(counts)}"
-    yield from _folded(text, width, "", _INDENT)
+    counts += [f">{gaps['buckets'][-2][0]:g} s: {longer}"] if longer else []
+    text = f"{gaps['chunks']} chunks, the longest gap {seconds(gaps['longest_s'])}"
+    yield from _folded(f"{spoken(text)} ({', '.join(counts)})", width, "", _INDENT)
 
 
 def _traffic(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
     """How large each of the bodies was, and the names in it."""
-    yield from _title("Bodies")
+    yield from _title(spoken("Bodies"))
     found = list(_directions(flight))
-    longest = max(len(name) for name, _ in found)
+    longest = max(cells(name) for name, _ in found)
     for name, part in found:
         fields = ", ".join(part["fields"])
-        text = f"{name:<{longest}}  {size(part['bytes']):>8}" + (f"  {fields}" if fields else "")
+        text = f"{padded(name, longest)}  {size(part['bytes']):>8}" + (f"  {fields}" if fields else "")
         room = width - len(_INDENT)
         yield _INDENT + (text if len(text) <= room else f"{text[: room - 1]}…"), ""
 
@@ -222,7 +223,7 @@ def _headers(flight: Mapping[str, Any]) -> Iterator[Line]:
     for name, part in _directions(flight):
         if not part["headers"]:
             continue
-        yield from _title(f"Headers of the {name}")
+        yield from _title(f"Headers: {name}")
         longest = min(32, max(map(len, part["headers"])))
         for header, value in part["headers"].items():
             yield f"{_INDENT}{header:<{longest}}  {value}", "dim"
@@ -231,10 +232,11 @@ def _headers(flight: Mapping[str, Any]) -> Iterator[Line]:
 def _bodies(flight: Mapping[str, Any], width: int, *, is_full: bool) -> Iterator[Line]:
     found = [(name, part) for name, part in _directions(flight) if part["body"] is not None and part["bytes"]]
     for name, part in found:
-        yield from _title(f"Body of the {name}")
+        yield from _title(f"Body: {name}")
         yield from _body(part["body"], width, is_full=is_full)
         if part["cut"]:
-            yield f"{_INDENT}… cut at recorder.max_body_bytes, of {size(part['bytes'])}", "yellow"
+            cut = f"cut at recorder.max_body_bytes; it had {size(part['bytes'])}"
+            yield from _folded(cut, width, "yellow", _INDENT)
     if not found:
         yield "", ""
         yield from _folded(_CONTENTS_HINT, width, "dim")
@@ -255,25 +257,25 @@ def _body(body: str, width: int, *, is_full: bool) -> Iterator[Line]:
 
 def _directions(flight: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The four sides, upstream's for each attempt, that were there at all."""
-    yield "client request", flight["client_request"]
+    yield spoken("client request"), flight["client_request"]
     several = len(flight["attempts"]) > 1
     for at, (request, reply) in enumerate(zip(flight["upstream_request"], flight["upstream_reply"], strict=True), 1):
         number = f" {at}" if several else ""
         if request:
-            yield f"upstream request{number}", request
+            yield spoken("upstream request") + number, request
         if reply:
-            yield f"upstream reply{number}", reply
+            yield spoken("upstream reply") + number, reply
     if flight["client_reply"]["bytes"]:
-        yield "client reply", flight["client_reply"]
+        yield spoken("client reply"), flight["client_reply"]
 
 
 def _title(text: str) -> Iterable[Line]:
-    return (("", ""), (text, "bold"))
+    return (("", ""), (spoken(text), "bold"))
 
 
 def _folded(text: str, width: int, style: str, indent: str = "") -> Iterator[Line]:
     room = max(20, width - len(indent))
-    for line in folded(text, room).split("\n"):
+    for line in folded(spoken(text), room).split("\n"):
         yield indent + line, style
 
 

@@ -67,7 +67,7 @@ def test_why_it_goes_on_stands_with_the_attempt_or_beside_them() -> None:
     flight.goes_on("on to up/n", HERE, Overloaded("nobody is free."), was_sent=False)
     flight.attempt("work", HERE, 0.0)
     flight.goes_on("another account", HERE, Overloaded("too much"), was_sent=True)
-    assert flight.remarks == ["up/m: nobody is free. So it went on: on to up/n."]
+    assert flight.remarks == ["up/m: nobody is free.", "→ on to up/n"]
     assert flight.attempts[0].why_another == "another account"
 
 
