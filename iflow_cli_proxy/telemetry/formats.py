@@ -15,6 +15,14 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.telemetry.redact import one_line, redact
 
 _SHORT: Final = 100
+_PLAIN: Final = "\x1b[0m"
+_FAINT: Final = "\x1b[2m"
+_COLOURS: Final = {
+    logging.DEBUG: _FAINT,
+    logging.WARNING: "\x1b[33m",
+    logging.ERROR: "\x1b[31m",
+    logging.CRITICAL: "\x1b[1;31m",
+}
 FIELDS: Final = "fields"
 """`extra={"fields": {...}}`: what a line holds besides the message."""
 _REQUEST: Final = "iflow2api_request"
@@ -22,12 +30,23 @@ _DOCUMENT: Final = "iflow2api_document"
 
 
 class HumanFormatter(logging.Formatter):
-    """`12:30:05 INFO    message key=value`."""
+    """`12:30:05 INFO    message key=value`, the request's id last; on a screen that has colours with a few of them."""
+
+    def __init__(self, *, has_colours: bool = False) -> None:
+        super().__init__()
+        self._has_colours = has_colours
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        tail = "".join(f" {name}={value}" for name, value in _fields(record).items() if value not in (None, ""))
-        return _shown(f"{at} {record.levelname:<7} {record.getMessage()}{tail}{_trouble(record)}")
+        fields = {name: value for name, value in _fields(record).items() if value not in (None, "")}
+        request_id = fields.pop("request_id", "")
+        tail = "".join(f" {name}={value}" for name, value in fields.items())
+        text = _shown(f"{record.getMessage()}{tail}{_trouble(record)}")
+        whose = _shown(f" request_id={request_id}") if request_id else ""
+        if not self._has_colours:
+            return f"{at} {record.levelname:<7} {text}{whose}"
+        level = f"{_COLOURS.get(record.levelno, '')}{record.levelname:<7}{_PLAIN}"
+        return f"{_FAINT}{at}{_PLAIN} {level} {text}{_FAINT}{whose}{_PLAIN}"
 
 
 class JsonFormatter(logging.Formatter):

@@ -7,6 +7,7 @@ take the same way, so that they are masked and kept on one line too.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -100,7 +101,8 @@ def start_logging(settings: LoggingSettings, stream: TextIO | None = None) -> Ba
     """
     stream = stream or sys.stderr
     is_human = settings.format == "human" or (settings.format == "auto" and stream.isatty())
-    targets = [Target(StreamSink(stream), HumanFormatter() if is_human else JsonFormatter())]
+    human = HumanFormatter(has_colours=_has_colours(stream))
+    targets = [Target(StreamSink(stream), human if is_human else JsonFormatter())]
     if settings.file:
         sink = FileSink(Path(settings.file), max_bytes=settings.max_bytes, keep=settings.files)
         targets.append(Target(sink, JsonFormatter()))
@@ -113,6 +115,11 @@ def start_logging(settings: LoggingSettings, stream: TextIO | None = None) -> Ba
     house.addHandler(handler)
     logging.getLogger().addHandler(handler)
     return handler
+
+
+def _has_colours(stream: TextIO) -> bool:
+    """As https://no-color.org has it."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def set_level(settings: LoggingSettings) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -68,3 +69,19 @@ def test_a_traceback_is_part_of_the_line(formatter: logging.Formatter) -> None:
     assert "ValueError" in line
     assert "abcdefgh" not in line
     assert "\n" not in line
+
+
+def test_the_id_of_the_request_stands_last_for_people() -> None:
+    line = HumanFormatter().format(record("hello", fields={"request_id": "req_1", "model": "m"}))
+
+    assert line.endswith("hello model=m request_id=req_1")
+
+
+def test_colours_are_ours_alone() -> None:
+    """What strangers say is escaped before anything is coloured."""
+    line = HumanFormatter(has_colours=True).format(record("%s", "\x1b[31mred", fields={"request_id": "\x1b[1m"}))
+
+    assert "\x1b[33mWARNING\x1b[0m" in line
+    assert r"\x1b[31mred" in line
+    assert re.sub(r"\x1b\[[0-9;]*m", "", line).isprintable()
+    assert line.count("\x1b") == 6

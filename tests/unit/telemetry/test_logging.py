@@ -147,3 +147,27 @@ def test_lines_that_nobody_got_are_counted_in_all(monkeypatch: pytest.MonkeyPatc
     assert lost >= 30
     assert handler.lost_in_all == lost
     assert handler.dropped == 0
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_only_a_screen_with_colours_gets_some(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], is_coloured: bool
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    screen = Screen()
+    with logging_to(screen):
+        HOUSE.warning("trouble")
+
+    assert ("\x1b" in screen.getvalue()) is is_coloured
+    assert "trouble" in screen.getvalue()
