@@ -17,6 +17,8 @@ from iflow_cli_proxy.language.template import Entry, template
 
 _FOLDER: Final = Path(__file__).parent
 _REMEMBERED: Final = 2048
+_LONGEST: Final = 4000
+"""Characters; what is longer was not written by us, and a search in it would take long."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z`])")
 
 _FULL_STOPS: Final = ("\u3002", "\uff01", "\uff1f")
@@ -39,7 +41,7 @@ class Catalogue:
     def _spoken(self, text: str) -> str:
         """As a whole, else line by line, else sentence by sentence, else as it is."""
         core = text.strip()
-        said = self._core(core) if core else core
+        said = self._core(core) if 0 < len(core) <= _LONGEST else core
         return text.replace(core, said, 1) if core else text
 
     def _core(self, text: str) -> str:

@@ -19,6 +19,7 @@ _NUMBER: Final = r"([-+~]?\d[\d.,_:/-]*[kMG]?%?)"
 _FIGURE: Final = re.compile(r"[-+~]?\d")
 _BOUNDARY: Final = re.compile(r"[.:;!?] |\n")
 _WITHIN_A_SENTENCE: Final = rf"((?:(?!{_BOUNDARY.pattern}).)*?)"
+_STOPS: Final = (".", "!", "?")
 _FEW_LETTERS: Final = 12
 
 
@@ -137,8 +138,8 @@ class Entry:
         """What is said in a place; None where a text of few words would have to hold what is none of ours."""
         if place.kind == "none":
             return ""
-        if place.kind != "word" and " " not in held:
-            return held
+        if place.kind != "word" and " " not in held and not held.endswith(_STOPS):
+            return held  # a name, though it may be a word of ours too
         said = spoken(held)
         if said != held or _FIGURE.match(held):
             return said

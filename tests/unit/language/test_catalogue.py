@@ -8,6 +8,7 @@ TEXTS = {
     "Saved.": "已保存。",
     "ok": "正常",
     "{} is {}": "{} {:word}",
+    "{} is {}.": "{} {:word}。",
     "{}: {}": "{}:{}",
     "a {{brace}}": "花括号 {{}}",
     "Nothing came: {}": "没有收到:{}",
@@ -29,6 +30,9 @@ TEXTS = {
         ("Nothing came: The port 80 is taken.", "没有收到:端口 80 已被占用。"),
         ("server.port: The port 80 is taken.", "server.port:端口 80 已被占用。"),
         ("left: as it is", "left: as it is"),
+        ("Nothing came: Saved. The port 1 is taken.", "没有收到:已保存。端口 1 已被占用。"),
+        ("Nothing came: what we do not know. Saved.", "没有收到:what we do not know. 已保存。"),
+        ("x is ok. Whatever is taken", "x 正常。Whatever is taken"),
         ("unknown", "unknown"),
         ("", ""),
         (" ", " "),
@@ -43,3 +47,9 @@ def test_the_catalogue_of_a_language_is_read_once_and_another_is_refused() -> No
     assert isinstance(page_texts("zh"), dict)
     with pytest.raises(ValueError, match="no catalogue"):
         catalogue("../zh")
+
+
+def test_what_is_far_too_long_to_be_ours_is_left_alone_at_once() -> None:
+    text = "The port " * 100_000
+
+    assert Catalogue(TEXTS).spoken(text) == text
