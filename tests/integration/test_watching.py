@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -181,25 +181,3 @@ async def test_the_demo_is_seen_to_think_before_it_speaks() -> None:
             assert b"[DONE]" in await asked
     order = list(dict.fromkeys(seen))
     assert [phase for phase in order if phase in ("thinking", "streaming")] == ["thinking", "streaming"]
-
-
-async def test_a_crowd_is_counted_whole_and_looking_is_bounded() -> None:
-    crowd, ends = 230, asyncio.Event()
-    script = [stream_head(), event(piece("a")), after(ends), event(STOP), event("[DONE]"), LAST_CHUNK]
-    async with (
-        RawUpstream(script) as upstream,
-        running_gateway(upstream_table(upstream.url, more=KEY)) as gateway,
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-    ):
-
-        async def ask() -> None:
-            async with session.post(f"{gateway.url}/v1/chat/completions", json=chat_body(stream=True)) as got:
-                await got.read()
-
-        asked: list[Awaitable[None]] = [asyncio.create_task(ask()) for _ in range(crowd)]
-        told = await Watch(gateway).until(lambda told: told["in_flight_total"] == crowd)
-        assert len(told["in_flight"]) == 200
-        ages = [one["age_s"] for one in told["in_flight"]]
-        assert ages == sorted(ages, reverse=True), "the oldest first"
-        ends.set()
-        await asyncio.gather(*asked)
