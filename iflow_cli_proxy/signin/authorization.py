@@ -13,6 +13,7 @@ from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import ConfigError, LoginRequired, Unreachable
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.providers import oauth, pkce
+from iflow_cli_proxy.providers.safe_url import is_safe
 from iflow_cli_proxy.providers.signin import OAuthAnswer, OAuthClient, SignIn
 from iflow_cli_proxy.signin.calling import call
 from iflow_cli_proxy.signin.signed_in import SignedIn, Sleep, complete
@@ -20,6 +21,8 @@ from iflow_cli_proxy.transport.base import Transport, UpstreamRequest
 
 _STATE_BYTES: Final = 32
 _PAUSES_S: Final = (1.0, 2.0)
+_FIRST_FREE_PORT: Final = 49_152
+"""Of the dynamic ports (RFC 6335): no service is at home there."""
 
 
 class CodeFlow:
@@ -40,6 +43,11 @@ class CodeFlow:
         self._verifier = pkce.new_verifier(entropy) if self._client.uses_pkce else ""
         self._is_redeemed = False
         self.state = entropy(_STATE_BYTES).hex()
+
+    @property
+    def client(self) -> OAuthClient:
+        """Who we are there."""
+        return self._client
 
     def url(self, redirect_uri: str) -> str:
         """The page for the person's browser."""
@@ -69,6 +77,27 @@ class CodeFlow:
             except Unreachable:
                 await self._sleep(pause_s)
         return await call(self._transport, request, provider=self._sign_in.provider)
+
+
+def checked_page(url: str, provider: str) -> str:
+    """The address of a page that may be shown and opened. Raises ConfigError for any other (I54)."""
+    if is_safe(url):
+        return url
+    raise ConfigError(
+        f"The sign-in page of {provider} is not one to open: it is neither https nor on this machine.",
+        param=f"providers.{provider}.oauth",
+        hint="iflow2api config show --origins",
+    )
+
+
+def redirect_to_paste(client: OAuthClient, entropy: Entropy) -> str:
+    """Where an authorize page sends a browser that cannot come back here: a page of the provider that shows the code,
+    or an address nobody listens at, which stays in the address bar."""
+    if client.paste_redirect:
+        return client.paste_redirect
+    span = 65_536 - _FIRST_FREE_PORT
+    port = client.redirect_port or _FIRST_FREE_PORT + int.from_bytes(entropy(4), "big") % span
+    return f"http://{client.redirect_host}:{port}{client.redirect_path}"
 
 
 def _client_of(sign_in: SignIn) -> OAuthClient:

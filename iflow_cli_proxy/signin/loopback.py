@@ -23,7 +23,7 @@ from iflow_cli_proxy.core.errors import ConfigError, InvalidRequest, LoginRequir
 from iflow_cli_proxy.providers.signin import OAuthClient
 from iflow_cli_proxy.signin import pages
 from iflow_cli_proxy.signin.callback import FOREIGN, NO_CODE, code_of, read_callback
-from iflow_cli_proxy.signin.pages import Page
+from iflow_cli_proxy.signin.pages import TERMINAL, Page, Words
 
 HELD_S: Final = 60.0
 """How long a browser is kept waiting for the end."""
@@ -38,7 +38,9 @@ _FREE_PORTS_TRIED: Final = 8
 class CodeListener:
     """Waits for one answer; made by `listen_for_code`."""
 
-    def __init__(self, client: OAuthClient, state: str, port: int, *, held_s: float = HELD_S) -> None:
+    def __init__(
+        self, client: OAuthClient, state: str, port: int, *, held_s: float = HELD_S, words: Words = TERMINAL
+    ) -> None:
         self.redirect_uri = f"http://{client.redirect_host}:{port}{client.redirect_path}"
         self._client = client
         self._state = state
@@ -46,6 +48,7 @@ class CodeListener:
         self._done_path = client.redirect_path.rstrip("/") + "/done"
         self._login = f"iflow2api login {client.provider}".rstrip()
         self._held_s = held_s
+        self._words = words
         self._answer: str | LoginRequired | None = None
         self._came = asyncio.Event()
         self._end: Page | None = None
@@ -78,7 +81,9 @@ class CodeListener:
         `message` says who signed in or what went wrong, `command` what to type then. Only the first call counts.
         """
         if self._end is None:
-            self._conclude(pages.signed_in(message) if ok else pages.failed(message, command or self._login))
+            said = self._words
+            page = pages.signed_in(message, said) if ok else pages.failed(message, command or self._login, said)
+            self._conclude(page)
         if self._answer is not None and not self._shown.is_set():
             try:
                 async with asyncio.timeout(_FAREWELL_S):
@@ -121,7 +126,7 @@ class CodeListener:
             return _response(pages.used_already())
         self._answer = answer
         if isinstance(answer, LoginRequired):
-            self._conclude(pages.failed(answer.message, self._login))
+            self._conclude(pages.failed(answer.message, self._login, self._words))
         self._came.set()
         return _redirect(self._done_path)
 
@@ -140,7 +145,9 @@ class CodeListener:
 
 
 @asynccontextmanager
-async def listen_for_code(client: OAuthClient, state: str, *, held_s: float = HELD_S) -> AsyncIterator[CodeListener]:
+async def listen_for_code(
+    client: OAuthClient, state: str, *, held_s: float = HELD_S, words: Words = TERMINAL
+) -> AsyncIterator[CodeListener]:
     """Listen while the block runs, on `client.redirect_port` if it is free and else on any port.
 
     Leaving the block without `finish` shows the browser that the sign-in did not end well.
@@ -150,14 +157,15 @@ async def listen_for_code(client: OAuthClient, state: str, *, held_s: float = HE
     """
     with ExitStack() as held:
         sock = _open_port(client, held)
-        listener = CodeListener(client, state, sock.getsockname()[1], held_s=held_s)
+        listener = CodeListener(client, state, sock.getsockname()[1], held_s=held_s, words=words)
         server = web.Server(listener.serve, handler_cancellation=True, access_log=None, logger=_quiet_log())
         accepting = await asyncio.get_running_loop().create_server(server, sock=sock)
         try:
             yield listener
         finally:
             try:
-                await listener.finish(False, "It was given up before its end. The terminal says more.")
+                more = " The terminal says more." if words is TERMINAL else ""
+                await listener.finish(False, f"It was given up before its end.{more}")
             finally:
                 accepting.close()
                 server.pre_shutdown()

@@ -62,6 +62,33 @@ _CLOSE: Final = "You can close this window."
 
 
 @dataclass(frozen=True, kw_only=True)
+class Words:
+    """What depends on where the sign-in was begun: in a terminal, or on the admin page."""
+
+    goes_on: str
+    again: str
+    goes_on_chinese: str
+    again_chinese: str
+    names_command: bool
+
+
+TERMINAL: Final = Words(
+    goes_on="Everything else happens in the terminal.",
+    again="To try again, type in the terminal:",
+    goes_on_chinese="登录成功，可以关闭此窗口，回到终端继续。",
+    again_chinese="登录未成功，请回到终端重试。",
+    names_command=True,
+)
+ADMIN_PAGE: Final = Words(
+    goes_on="Everything else happens on the admin page.",
+    again="To try again, go back to the admin page.",
+    goes_on_chinese="登录成功，可以关闭此窗口，回到管理页面继续。",
+    again_chinese="登录未成功，请回到管理页面重试。",
+    names_command=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """One page; `status` is its HTTP status."""
 
@@ -69,28 +96,28 @@ class Page:
     html: bytes
 
 
-def signed_in(message: str) -> Page:
+def signed_in(message: str, words: Words = TERMINAL) -> Page:
     """`message` says who signed in where; may be empty."""
     return _page(
         200,
         "good",
         "Signed in",
         message,
-        f"{_CLOSE} Everything else happens in the terminal.",
-        chinese="登录成功，可以关闭此窗口，回到终端继续。",
+        f"{_CLOSE} {words.goes_on}",
+        chinese=words.goes_on_chinese,
     )
 
 
-def failed(message: str, command: str) -> Page:
+def failed(message: str, command: str, words: Words = TERMINAL) -> Page:
     """`message` says what happened, `command` what to type next."""
     return _page(
         200,
         "bad",
         "The sign-in did not work",
         message,
-        "To try again, type in the terminal:",
-        command=command,
-        chinese="登录未成功，请回到终端重试。",
+        words.again,
+        command=command if words.names_command else "",
+        chinese=words.again_chinese,
     )
 
 

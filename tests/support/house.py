@@ -60,7 +60,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "platformdirs": ("state",),
     "prometheus_client": ("telemetry",),
     "rich": ("cli",),
-    "segno": ("cli",),
+    "segno": ("cli", "server.admin.qr"),
     "tomli_w": ("state",),
     "typer": ("cli",),
     "uvloop": ("cli.serving",),

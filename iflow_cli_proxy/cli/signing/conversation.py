@@ -19,8 +19,8 @@ from iflow_cli_proxy.cli.signing.terminal import ends_tidily
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError, InvalidRequest, LoginRequired
 from iflow_cli_proxy.core.ids import Entropy
 from iflow_cli_proxy.pool.saved import AuthType
-from iflow_cli_proxy.providers.safe_url import is_safe
 from iflow_cli_proxy.providers.signin import DeviceGrant, Method, OAuthClient, SignIn
+from iflow_cli_proxy.signin.authorization import checked_page, redirect_to_paste
 from iflow_cli_proxy.signin.pasted import code_from, key_from
 from iflow_cli_proxy.signin.signed_in import SignedIn, Sleep
 
@@ -29,8 +29,6 @@ T = TypeVar("T")
 _BROWSER_LIMIT_S: Final = 300.0
 _TRIES: Final = 3
 _ANSWER: Final = re.compile(r"\b(?:code|error)=")
-_FIRST_FREE_PORT: Final = 49_152
-"""Of the dynamic ports (RFC 6335): no service is at home there."""
 
 
 class CodeSteps(Protocol):
@@ -194,7 +192,7 @@ class Conversation:
 
     async def _by_paste(self, client: OAuthClient) -> SignedIn:
         flow = self.flows.code()
-        redirect_uri = client.paste_redirect or self._unreachable(client)
+        redirect_uri = redirect_to_paste(client, self.entropy)
         self.screen.page(self._checked(flow.url(redirect_uri)), "Sign in on this page, in any browser on any device:")
         if client.paste_redirect:
             self.screen.tell("At the end the page shows a code. Copy it, and paste it here.")
@@ -205,12 +203,6 @@ class Conversation:
             )
         code = self._asked("Code or address", Method.PASTE, lambda text: code_from(text, state=flow.state))
         return await self._patiently("getting the tokens", flow.finish(code, redirect_uri))
-
-    def _unreachable(self, client: OAuthClient) -> str:
-        """A redirect that ends in the browser's address bar; nobody listens there."""
-        span = 65_536 - _FIRST_FREE_PORT
-        port = client.redirect_port or _FIRST_FREE_PORT + int.from_bytes(self.entropy(4), "big") % span
-        return f"http://{client.redirect_host}:{port}{client.redirect_path}"
 
     # --- device -------------------------------------------------------------------------------------------------
 
@@ -273,13 +265,7 @@ class Conversation:
             return await doing
 
     def _checked(self, url: str) -> str:
-        if is_safe(url):
-            return url
-        raise ConfigError(
-            f"The sign-in page of {self.sign_in.provider} is not one to open: it is neither https nor on this machine.",
-            param=f"providers.{self.sign_in.provider}.oauth",
-            hint="iflow2api config show --origins",
-        )
+        return checked_page(url, self.sign_in.provider)
 
     def _client(self) -> OAuthClient:
         if self.sign_in.client is None:

@@ -24,7 +24,6 @@ from iflow_cli_proxy.server.admin.guard import Handler
 from iflow_cli_proxy.server.admin.ledger import ask_ledger
 from iflow_cli_proxy.server.admin.sign_in import Nothing
 from iflow_cli_proxy.server.admin.visit import Visit
-from iflow_cli_proxy.signin.enrol import enrol
 from iflow_cli_proxy.signin.identity import check_label
 from iflow_cli_proxy.signin.pasted import key_from
 from iflow_cli_proxy.signin.signed_in import SignedIn
@@ -62,7 +61,7 @@ async def add_account(visit: Visit) -> Json:
     if not visit.state.accounts.sign_in(provider).takes_api_key:
         raise InvalidRequest(f"{provider} takes no API keys.", param="provider")
     signed_in = SignedIn(auth_type=AuthType.API_KEY, api_key=key_from(given.api_key), base_url=given.base_url)
-    kept = await keep(visit.desk, provider, signed_in, label_named(given.label))
+    kept = await visit.desk.keep(provider, signed_in, label_named(given.label))
     visit.note("account %s/%s was added", kept.provider, kept.label)
     return {"account": await row_of(visit.desk, kept.id)}
 
@@ -130,16 +129,6 @@ async def list_providers(visit: Visit) -> Json:
             for one in offers(visit.state.accounts, written)
         ]
     }
-
-
-async def keep(desk: Desk, provider: str, signed_in: SignedIn, label: str = "") -> SavedAccount:
-    """A sign-in as an account of ours, in force at once. Raises InvalidRequest for a label, StateError for a disk."""
-    state = desk.state
-    done = await asyncio.to_thread(
-        enrol, state.accounts.store, provider, signed_in, label=label, now=state.clock.now(), entropy=state.entropy
-    )
-    await desk.services.look_again()
-    return done.account
 
 
 def provider_named(desk: Desk, name: str) -> str:

@@ -15,10 +15,14 @@ from aiohttp import WSCloseCode
 
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
+from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.server.admin import passwords
+from iflow_cli_proxy.server.admin.flows import Flows
 from iflow_cli_proxy.server.admin.sessions import Sessions
 from iflow_cli_proxy.server.admin.throttle import Throttle
 from iflow_cli_proxy.server.state import ServerState
+from iflow_cli_proxy.signin.enrol import enrol
+from iflow_cli_proxy.signin.signed_in import SignedIn
 from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash, Stamp
 from iflow_cli_proxy.wiring.services import Services
 
@@ -42,6 +46,7 @@ class Desk:
         self.setup_token = Secret()
         """Opens the first run once, while there is no password; empty else."""
         self.sockets: set[Socket] = set()
+        self.flows = Flows(state, self.keep)
         self._file = AdminFile(services.admin_file)
         self._stamp: Stamp | None = None
         self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
@@ -50,6 +55,16 @@ class Desk:
         """Let every page know that the server leaves: open sockets would hold it up."""
         for socket in tuple(self.sockets):
             socket.end(WSCloseCode.GOING_AWAY, "the gateway is stopping")
+        self.flows.close()
+
+    async def keep(self, provider: str, signed_in: SignedIn, label: str = "") -> SavedAccount:
+        """A sign-in as an account of ours, in force at once. Raises StateError for a disk that does not take it."""
+        state = self.state
+        done = await asyncio.to_thread(
+            enrol, state.accounts.store, provider, signed_in, label=label, now=state.clock.now(), entropy=state.entropy
+        )
+        await self.services.look_again()
+        return done.account
 
     async def open(self) -> None:
         """Look whether there is a password, and make a token for the first run if there is none."""

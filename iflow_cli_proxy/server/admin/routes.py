@@ -8,12 +8,13 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from iflow_cli_proxy.core.errors import NotFound
-from iflow_cli_proxy.server.admin import accounts, pages, sign_in, socket, steering
+from iflow_cli_proxy.server.admin import accounts, oauth, pages, playground, sign_in, socket, steering
 from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
 from iflow_cli_proxy.server.admin.paths import START
 from iflow_cli_proxy.server.admin.visit import Visit
 from iflow_cli_proxy.server.handlers import docs
+from iflow_cli_proxy.server.keys import QUESTIONS
 
 ExpectHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
@@ -43,6 +44,13 @@ CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
     ("POST", "/accounts/{id}/disable", Needs.SESSION, accounts.stepping("disabled", accounts.disable)),
     ("POST", "/accounts/{id}/reset", Needs.SESSION, accounts.stepping("reset", accounts.reset)),
     ("POST", "/accounts/{id}/refresh", Needs.SESSION, accounts.stepping("refreshed", accounts.refresh)),
+    ("POST", "/oauth/url", Needs.SESSION, oauth.begin_code),
+    ("POST", "/oauth/device", Needs.SESSION, oauth.begin_device),
+    ("POST", "/oauth/paste", Needs.SESSION, oauth.paste),
+    ("GET", "/oauth/callback", Needs.NOTHING, oauth.come_back),
+    ("POST", "/playground", Needs.SESSION, playground.ask),
+    ("GET", "/oauth/flows/{flow}", Needs.SESSION, oauth.show_flow),
+    ("DELETE", "/oauth/flows/{flow}", Needs.SESSION, oauth.give_up),
 )
 
 
@@ -50,6 +58,8 @@ def add_admin_routes(app: web.Application, desk: Desk, *, expect_handler: Expect
     """The page and its calls, and behind them a door for everything else that begins like them."""
     for method, path, needs, handler in CALLS:
         guard = guarded(desk, needs, handler)
+        if handler is playground.ask:
+            app[QUESTIONS][guard] = playground.PROTOCOL
         if method == "GET":
             app.router.add_get(START + path, guard)
         else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiohttp import web
 
+from iflow_cli_proxy.config.safety import is_loopback
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.jsonx import JsonError
@@ -47,6 +48,13 @@ class Visit:
         """Of the connection; what headers say of it is not believed (I29)."""
         transport = self.request.transport
         return holder_of(transport.get_extra_info("peername")) if transport is not None else ""
+
+    @property
+    def is_from_here(self) -> bool:
+        """Whether the connection comes from this machine; a program in front of us does too."""
+        transport = self.request.transport
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        return isinstance(peer, tuple) and is_loopback(str(peer[0]).partition("%")[0])
 
     @property
     def signed_in(self) -> Session:

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from iflow_cli_proxy.config.safety import are_keys_required
 from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
+from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.flights import begin_flight
 from iflow_cli_proxy.server.keys import EXCHANGE, QUESTIONS, STATE
 from iflow_cli_proxy.server.state import ServerState
@@ -46,7 +47,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
         if not status:
             exchange.leave()
             status = exchange.status
-        if protocol and not _is_somebodys(exchange, state):
+        if protocol and not _is_somebodys(request, exchange, state):
             state.metrics.count_stranger(protocol)
         elif protocol:
             for observe in state.observers:
@@ -62,9 +63,10 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
             _LOG.log(level, "%s %s %d", request.method, path, status, extra={FIELDS: fields})
 
 
-def _is_somebodys(exchange: Exchange, state: ServerState) -> bool:
-    """Where a key is needed, strangers who knock leave nothing behind but a line in the log."""
-    return bool(exchange.client) or not are_keys_required(state.settings.current)
+def _is_somebodys(request: web.Request, exchange: Exchange, state: ServerState) -> bool:
+    """Where a key or a session is needed, strangers who knock leave nothing behind but a line in the log."""
+    is_open = not are_keys_required(state.settings.current) and not is_admin(request.path)
+    return bool(exchange.client) or is_open
 
 
 def _path(request: web.Request, state: ServerState) -> str:

@@ -68,10 +68,16 @@ def explain(request: web.Request, error: Exception) -> GatewayError:
 
 def error_response(request: web.Request, error: GatewayError) -> web.Response:
     """`error` in the words of the protocol that was asked for, or of the admin page."""
+    if not is_admin(request.path):
+        return client_error_response(request, error)
+    request[EXCHANGE].error_kind = error.kind
+    return _closed_after(error, error_answer(error, language_of(request)))
+
+
+def client_error_response(request: web.Request, error: GatewayError) -> web.Response:
+    """In the words of the protocol, wherever it was asked."""
     exchange = request[EXCHANGE]
     exchange.error_kind = error.kind
-    if is_admin(request.path):
-        return _closed_after(error, error_answer(error, language_of(request)))
     reply = CODECS[exchange.protocol].encode_error(error, exchange.request_id)
     if exchange.flight is not None:
         exchange.flight.fails(error)
