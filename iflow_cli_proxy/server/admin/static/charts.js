@@ -1,19 +1,31 @@
-// Drawings of numbers: bars that are stacked over days, and the last minute. Each has its numbers in a table or text too.
+// Drawings of numbers: bars stacked over days, and the last minute. Each has its numbers in a table or text too.
 
 import { h, replace, svg } from "./dom.js";
 
 const WIDTH = 1000;
+const STRETCHED = { preserveAspectRatio: "none" };
 
-/** The last minute, a bar a second: requests, with the errors among them on top. `draw(history)` brings it up to date. */
+/** The last minute, a bar a second: requests, the errors among them on top. `draw(history)` brings it up to date. */
 export function minuteBars(label) {
   const height = 120;
   const step = WIDTH / 60;
-  const node = svg("svg", { class: "minute", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
+  const node = svg(
+    "svg",
+    { class: "minute", viewBox: `0 0 ${WIDTH} ${height}`, ...STRETCHED, role: "img", "aria-label": label },
+  );
   const draw = (history) => {
     const most = Math.max(4, ...history.map((second) => second.requests));
     const bars = history.flatMap(({ requests, errors }, index) => {
-      const bar = (count, from, kind) =>
-        count > 0 && svg("rect", { class: kind, x: index * step + 1.5, width: step - 3, y: height - ((from + count) / most) * height, height: (count / most) * height, rx: 2 });
+      const bar = (count, from, kind) => {
+        const tall = (count / most) * height;
+        const place = {
+          x: index * step + 1.5,
+          width: step - 3,
+          y: height - (from / most) * height - tall,
+          height: tall,
+        };
+        return count > 0 && svg("rect", { class: kind, ...place, rx: 2 });
+      };
       return [bar(requests - errors, 0, "good"), bar(errors, Math.max(0, requests - errors), "error")];
     });
     replace(node, svg("line", { x1: 0, x2: WIDTH, y1: height - 0.5, y2: height - 0.5 }), bars);
@@ -21,14 +33,23 @@ export function minuteBars(label) {
   return { node, draw };
 }
 
-/** A line without axes, for a tile. */
-export function sparkline() {
-  const node = svg("svg", { class: "spark", viewBox: "0 0 120 32", preserveAspectRatio: "none", "aria-hidden": "true" });
+/** A line without axes. */
+export function sparkline(label) {
+  const node = svg(
+    "svg",
+    { class: "spark", viewBox: "0 0 120 32", preserveAspectRatio: "none", role: "img", "aria-label": label },
+  );
   const draw = (values) => {
     const most = Math.max(1, ...values);
-    const at = (value, index) => `${((index / Math.max(1, values.length - 1)) * 120).toFixed(1)} ${(30 - (value / most) * 28).toFixed(1)}`;
-    const line = values.map(at).join(" L");
-    replace(node, svg("path", { class: "under", d: `M0 32 L${line} L120 32Z` }), svg("path", { class: "line", d: `M${line}` }));
+    const step = 120 / Math.max(1, values.length - 1);
+    const line = values.map((value, index) =>
+      `${(index * step).toFixed(1)} ${(30 - (value / most) * 28).toFixed(1)}`,
+    ).join(" L");
+    replace(
+      node,
+      svg("path", { class: "under", d: `M0 32 L${line} L120 32Z` }),
+      svg("path", { class: "line", d: `M${line}` }),
+    );
   };
   return { node, draw };
 }
@@ -50,40 +71,69 @@ export function stackedBars(label, columns, series, shown) {
     const bars = column.parts.map((part, which) => {
       const top = height - ((from + part) / most) * height;
       from += part;
-      return part > 0 && svg("rect", { class: `series-${which % 8}`, x: index * step + (step - width) / 2, y: top, width, height: Math.max((part / most) * height - 1, 0.75) });
+      const place = {
+        x: index * step + (step - width) / 2,
+        y: top,
+        width,
+        height: Math.max((part / most) * height - 1, 0.75),
+      };
+      return part > 0 && svg("rect", { class: `series-${which % 8}`, ...place });
     });
     const ground = svg("rect", { class: "ground", x: index * step, y: 0, width: step, height });
     return svg("g", { onpointerenter: () => tell(column) }, ground, bars);
   });
-  const lines = [0.25, 0.5, 0.75, 1].map((share) => svg("line", { x1: 0, x2: WIDTH, y1: height * (1 - share), y2: height * (1 - share) }));
-  const drawing = svg("svg", { class: "bars", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, lines, groups);
-  const scale = h("div", { class: "scale", "aria-hidden": "true" }, [1, 0.75, 0.5, 0.25, 0].map((share) => h("span", {}, shown(most * share))));
-  const every = Math.ceil(columns.length / 8);
-  const names = h("div", { class: "names", "aria-hidden": "true" }, columns.map((column, index) => h("span", {}, (columns.length - 1 - index) % every ? "" : column.label)));
-  let at = columns.length - 1;
+  const lines = [0.25, 0.5, 0.75, 1].map((share) =>
+    svg("line", { x1: 0, x2: WIDTH, y1: height * (1 - share), y2: height * (1 - share) }),
+  );
+  const drawing = svg(
+    "svg",
+    { class: "bars", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
+    lines,
+    groups,
+  );
+  const scale = h(
+    "div",
+    { class: "scale", "aria-hidden": "true" },
+    [1, 0.75, 0.5, 0.25, 0].map((share) => h("span", {}, shown(most * share))),
+  );
+  const last = columns.length - 1;
+  const isNamed = (index, most) => (last - index) % Math.ceil(columns.length / most) === 0;
+  const nameOf = (column, index) => h(
+    "span",
+    { class: isNamed(index, 4) ? null : "minor" },
+    isNamed(index, 8) ? column.label : "",
+  );
+  const names = h("div", { class: "names", "aria-hidden": "true" }, columns.map(nameOf));
+  let at = last;
   const move = (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by || !columns.length) return;
     event.preventDefault();
-    at = Math.min(columns.length - 1, Math.max(0, at + by));
+    at = Math.min(last, Math.max(0, at + by));
     tell(columns[at]);
   };
   if (columns.length) tell(columns[at]);
-  return h("div", { class: "chart", tabindex: "0", role: "group", "aria-label": label, onkeydown: move }, scale, h("div", { class: "drawing" }, drawing, names), readout);
-}
-
-/** Which colour is which. */
-export function legend(series) {
-  const one = (name, index) => h("li", {}, swatch(index), name);
-  return h("ul", { class: "legend" }, series.map(one));
+  return h(
+    "div",
+    { class: "chart", tabindex: "0", role: "group", "aria-label": label, onkeydown: move },
+    scale,
+    h("div", { class: "drawing" }, drawing, names),
+    readout,
+  );
 }
 
 function told(column, series, shown) {
-  const parts = column.parts.map((part, index) => part > 0 && h("span", {}, swatch(index), `${series[index]} ${shown(part)}`));
+  const parts = column.parts.map((part, index) =>
+    h("span", {}, swatch(index), `${series[index]} ${part > 0 ? shown(part) : "–"}`),
+  );
   return [h("strong", {}, `${column.label}: ${shown(sum(column.parts))}`), ...parts];
 }
 
-const swatch = (index) => svg("svg", { class: `swatch series-${index % 8}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", { width: 10, height: 10, rx: 3 }));
+const swatch = (index) => svg(
+  "svg",
+  { class: `swatch series-${index % 8}`, viewBox: "0 0 10 10", "aria-hidden": "true" },
+  svg("rect", { width: 10, height: 10, rx: 3 }),
+);
 
 const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 

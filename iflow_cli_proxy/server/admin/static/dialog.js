@@ -15,8 +15,12 @@ export function openDialog(title, content, { whenClosed = () => {}, isWide = fal
     h(
       "header",
       {},
-      h("h2", { id }, title),
-      h("button", { type: "button", class: "quiet small", "aria-label": t("Close"), onclick: () => node.close() }, icon("close")),
+      h("h2", { id, tabindex: "-1" }, title),
+      h(
+        "button",
+        { type: "button", class: "quiet small", "aria-label": t("Close"), onclick: () => node.close() },
+        icon("close"),
+      ),
     ),
     h("div", { class: "content" }, content),
   );
@@ -26,6 +30,7 @@ export function openDialog(title, content, { whenClosed = () => {}, isWide = fal
   });
   document.body.append(node);
   node.showModal();
+  (node.querySelector("[autofocus]") ?? node.querySelector("h2")).focus();
   return node;
 }
 

@@ -13,6 +13,11 @@ export function svg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/** A sentence whose `commands` are set as code. */
+export function prose(text) {
+  return String(text).split("`").map((piece, index) => (index % 2 ? h("code", {}, piece) : piece));
+}
+
 /** Put these in place of what stands there. */
 export function replace(node, ...children) {
   node.replaceChildren(...present(children));

@@ -1,6 +1,6 @@
 // Labelled inputs: every one has its name, its help and a place for what is wrong with it.
 
-import { h, say } from "./dom.js";
+import { h, prose, say } from "./dom.js";
 
 let count = 0;
 
@@ -8,17 +8,18 @@ let count = 0;
 export function field(label, input, { help = "", className = "" } = {}) {
   const id = input.id || `field-${++count}`;
   input.id = id;
-  const hint = h("p", { class: "soft", id: `${id}-help` }, help);
+  const hint = h("p", { class: "soft", id: `${id}-help` }, prose(help));
   const mistake = h("p", { class: "mistake", id: `${id}-mistake`, role: "alert" });
   input.setAttribute("aria-describedby", `${id}-mistake${help ? ` ${id}-help` : ""}`);
-  const node = h("div", { class: `field ${className}` }, h("label", { for: id }, label), input, help && hint, mistake);
+  const name = h("label", { for: id }, label);
+  const node = h("div", { class: `field ${className}` }, name, input, help && hint, mistake);
   const wrong = (text) => {
     say(mistake, text);
     if (text) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   };
   input.addEventListener("input", () => wrong(""));
-  return { node, input, wrong };
+  return { node, input, wrong, label: name, hint, mistake };
 }
 
 export function textField(label, attributes = {}, options = {}) {

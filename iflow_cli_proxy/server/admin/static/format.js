@@ -21,7 +21,7 @@ export function percent(share) {
 /** A length of time: 840 ms, 1.24 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function span(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
-  if (seconds < 0.9995) return t("{n} ms", { n: Math.round(seconds * 1000) });
+  if (seconds < 0.9995) return t("{n} ms", { n: number(Number((seconds * 1000).toPrecision(2 + (seconds >= 0.1)))) });
   if (seconds < 60) return t("{n} s", { n: number(Number(seconds.toFixed(seconds < 10 ? 2 : 1))) });
   return whole(seconds);
 }
@@ -55,7 +55,8 @@ function oneAmount(name, amount) {
   const digits = amount !== 0 && Math.abs(amount) < 0.1 ? 5 : 2;
   const style = { minimumFractionDigits: 2, maximumFractionDigits: digits };
   try {
-    return new Intl.NumberFormat(locale(), { style: "currency", currency: name, currencyDisplay: "narrowSymbol", ...style }).format(amount);
+    const currency = { style: "currency", currency: name, currencyDisplay: "narrowSymbol" };
+    return new Intl.NumberFormat(locale(), { ...currency, ...style }).format(amount);
   } catch {
     return `${new Intl.NumberFormat(locale(), style).format(amount)} ${name}`; // a currency that nobody has heard of
   }
@@ -69,15 +70,17 @@ export function moment(value) {
   if (value === null || value === undefined || value === "") return "–";
   const at = instant(value);
   const isToday = at.toDateString() === new Date().toDateString();
-  const day = isToday ? {} : { month: "short", day: "numeric" };
+  const day = isToday ? { second: "2-digit" } : { month: "short", day: "numeric" };
   const year = at.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-  return new Intl.DateTimeFormat(locale(), { ...year, ...day, hour: "2-digit", minute: "2-digit", second: isToday ? "2-digit" : undefined, hourCycle: "h23" }).format(at);
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat(locale(), { ...year, ...day, ...time }).format(at);
 }
 
 /** A day by its name, 2026-11-20. */
 export function day(name) {
   const at = new Date(`${name}T12:00:00`);
-  return Number.isNaN(at.getTime()) ? name : new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric" }).format(at);
+  if (Number.isNaN(at.getTime())) return name;
+  return new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric" }).format(at);
 }
 
 /** "in 5 min", "3 h ago". */

@@ -1,6 +1,6 @@
 // Small pieces that views share: badges, tiles, empty states, copying, headings.
 
-import { h, replace } from "./dom.js";
+import { h, prose, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { complain, toast } from "./toast.js";
 import { later, t } from "./words.js";
@@ -50,7 +50,7 @@ export function tile(label) {
 
 /** What stands where nothing is yet: a sentence and the next step. */
 export function empty(text, ...steps) {
-  return h("div", { class: "empty" }, h("p", {}, text), steps);
+  return h("div", { class: "empty" }, h("p", {}, prose(text)), steps);
 }
 
 /** A pair of columns: names and what they are. Pairs without a value are left out. */
@@ -60,7 +60,7 @@ export function facts(pairs) {
 }
 
 /** A button that copies a text and says so. */
-export function copyButton(text, label = t("Copy")) {
+export function copyButton(text, label = t("Copy"), attributes = {}) {
   const words = h("span", {}, label);
   const act = async () => {
     try {
@@ -68,10 +68,13 @@ export function copyButton(text, label = t("Copy")) {
       words.textContent = t("Copied");
       setTimeout(() => (words.textContent = label), 2000);
     } catch {
-      toast(t("This browser does not let the page copy."), { kind: "warn", hint: t("Select the text and copy it by hand.") });
+      toast(
+        t("This browser does not let the page copy."),
+        { kind: "warn", hint: t("Select the text and copy it by hand.") },
+      );
     }
   };
-  return h("button", { type: "button", class: "secondary", onclick: act }, icon("copy"), words);
+  return h("button", { type: "button", class: "secondary", onclick: act, ...attributes }, icon("copy"), words);
 }
 
 /** Fill a place with what is fetched; while it comes and when it fails, that is said there. */
@@ -90,7 +93,13 @@ export async function fetched(place, fetching, draw) {
 }
 
 export function problem(error) {
-  return h("div", { class: "notice bad", role: "alert" }, icon("bad"), h("div", {}, h("p", {}, error.message), error.hint && h("p", { class: "soft" }, error.hint)));
+  const hint = error.hint ? h("p", { class: "soft" }, prose(error.hint)) : null;
+  return h(
+    "div",
+    { class: "notice bad", role: "alert" },
+    icon("bad"),
+    h("div", {}, h("p", {}, prose(error.message)), hint),
+  );
 }
 
 export function notice(kind, ...content) {

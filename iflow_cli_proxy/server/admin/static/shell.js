@@ -36,8 +36,20 @@ let heard = new AbortController();
 export function showShell(page, session, redraw) {
   heard.abort();
   heard = new AbortController();
-  const links = VIEWS.map(([name, drawing, view]) => h("a", { href: `#/${name}`, "data-view": name }, icon(drawing), h("span", {}, t(view.title))));
-  const menu = h("button", { class: "quiet menu", "aria-expanded": "false", "aria-controls": "nav", "aria-label": t("Menu"), onclick: () => open(!isOpen()) }, icon("menu"));
+  const links = VIEWS.map(([name, drawing, view]) =>
+    h("a", { href: `#/${name}`, "data-view": name }, icon(drawing), h("span", {}, t(view.title))),
+  );
+  const menu = h(
+    "button",
+    {
+      class: "quiet menu",
+      "aria-expanded": "false",
+      "aria-controls": "nav",
+      "aria-label": t("Menu"),
+      onclick: () => open(!isOpen()),
+    },
+    icon("menu"),
+  );
   const isOpen = () => menu.getAttribute("aria-expanded") === "true";
   const open = (wanted) => {
     menu.setAttribute("aria-expanded", String(wanted));
@@ -46,11 +58,23 @@ export function showShell(page, session, redraw) {
   const state = gatewayState();
   const nav = h("nav", { id: "nav", "aria-label": t("Views") }, links);
   const main = h("main", { id: "main", tabindex: "-1" });
-  const foot = h("div", { class: "foot" }, ...preferences(session, redraw), h("p", { class: "soft" }, `iflow2api ${session.version}`));
+  const foot = h(
+    "div",
+    { class: "foot" },
+    ...preferences(session, redraw),
+    h("p", { class: "soft" }, `iflow2api ${session.version}`),
+  );
   const side = h("div", { class: "side" }, nav, foot);
   const bar = h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, brand(), "iflow2api"), state, menu);
   const veil = h("div", { class: "veil", onclick: () => open(false) });
-  const shell = h("div", { class: "shell", onkeydown: ({ key }) => key === "Escape" && isOpen() && (open(false), menu.focus()) }, bar, side, veil, main);
+  const shell = h(
+    "div",
+    { class: "shell", onkeydown: ({ key }) => key === "Escape" && isOpen() && (open(false), menu.focus()) },
+    bar,
+    side,
+    veil,
+    main,
+  );
   replace(page, shell);
   for (const [name, , view] of VIEWS) router.register(name, view);
   connect();
@@ -92,7 +116,12 @@ function preferences(session, redraw) {
   };
   return [
     h("div", { class: "row tight" }, tastes(redraw)),
-    h("button", { class: "quiet small wide", onclick: changePassword, id: "password" }, icon("lock"), t("Change password")),
+    h(
+      "button",
+      { class: "quiet small wide", onclick: changePassword, id: "password" },
+      icon("lock"),
+      t("Change password"),
+    ),
     h("button", { class: "quiet small wide", onclick: leave, id: "sign-out" }, icon("out"), t("Sign out")),
   ];
 }

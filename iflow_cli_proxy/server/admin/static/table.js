@@ -7,7 +7,9 @@ import { h } from "./dom.js";
  * `rowOf(node, row)` may change each row that was made.
  */
 export function table(caption, columns, rows, { rowOf = () => {}, className = "" } = {}) {
-  const head = columns.map((column) => h("th", { role: "columnheader", scope: "col", class: kindOf(column) }, column.label));
+  const head = columns.map((column) =>
+    h("th", { role: "columnheader", scope: "col", class: kindOf(column) }, column.label),
+  );
   const body = rows.map((row) => {
     const node = h("tr", { role: "row" }, columns.map((column) => cellOf(column, row)));
     rowOf(node, row);
@@ -29,7 +31,11 @@ export function table(caption, columns, rows, { rowOf = () => {}, className = ""
 function cellOf(column, row) {
   const content = column.cell(row);
   const isBare = content === null || content === undefined || content === "" || content === "–";
-  return h("td", { role: "cell", class: `${kindOf(column)}${isBare ? " bare" : ""}`, "data-label": column.label }, h("div", {}, content));
+  return h(
+    "td",
+    { role: "cell", class: `${kindOf(column)}${isBare ? " bare" : ""}`, "data-label": column.label },
+    h("div", {}, content),
+  );
 }
 
 function kindOf({ isNumber, isMain, className = "" }) {

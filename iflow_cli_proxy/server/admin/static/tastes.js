@@ -12,9 +12,14 @@ export function tastes(redraw) {
     await chooseLanguage(language() === "zh" ? "en" : "zh");
     redraw();
   };
+  const label = t("Light or dark");
   const [name, tag] = language() === "zh" ? ["English", "en"] : ["中文", "zh-Hans"];
   return [
     h("button", { type: "button", class: "quiet small", lang: tag, onclick: speak, id: "language" }, name),
-    h("button", { type: "button", class: "quiet small", onclick: toggleTheme, "aria-label": t("Light or dark"), title: t("Light or dark"), id: "theme" }, icon("sun")),
+    h(
+      "button",
+      { type: "button", class: "quiet small", onclick: toggleTheme, "aria-label": label, title: label, id: "theme" },
+      icon("sun"),
+    ),
   ];
 }

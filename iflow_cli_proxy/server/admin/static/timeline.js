@@ -11,8 +11,18 @@ export function timeline(attempts, durationS) {
     "div",
     { class: "timeline" },
     h("ol", {}, attempts.map((attempt) => line(attempt, end))),
-    h("div", { class: "axis", "aria-hidden": "true" }, [0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, share ? span(end * share) : "0"))),
-    h("ul", { class: "legend" }, key("connecting", t("until headers")), key("waiting", t("until the first content")), key("streaming", t("answer"))),
+    h(
+      "div",
+      { class: "axis", "aria-hidden": "true" },
+      [0, 0.25, 0.5, 0.75, 1].map((share) => h("span", {}, share ? span(end * share) : "0")),
+    ),
+    h(
+      "ul",
+      { class: "legend" },
+      key("connecting", t("until headers")),
+      key("waiting", t("until the first content")),
+      key("streaming", t("answer")),
+    ),
   );
 }
 
@@ -26,7 +36,8 @@ function line(attempt, end) {
     ["waiting", headers, content],
     ["streaming", content, ended],
   ];
-  const bars = pieces.map(([kind, from, to]) => to > from && svg("rect", { class: kind, x: share(from, end), width: share(to - from, end), height: "100%" }));
+  const bar = ([kind, from, to]) =>
+    to > from && svg("rect", { class: kind, x: share(from, end), width: share(to - from, end), height: "100%" });
   const words = [
     `${attempt.n ?? ""} ${attempt.account || ""}`.trim(),
     attempt.route,
@@ -34,9 +45,17 @@ function line(attempt, end) {
     attempt.error_kind,
     span(ended - started),
   ];
-  return h("li", { class: attempt.error_kind ? "failed" : "" }, h("span", { class: "name" }, words.filter(Boolean).join(" · ")), svg("svg", { "aria-hidden": "true" }, bars));
+  return h(
+    "li",
+    { class: attempt.error_kind ? "failed" : "" },
+    h("span", { class: "name" }, words.filter(Boolean).join(" · ")),
+    svg("svg", { "aria-hidden": "true" }, pieces.map(bar)),
+  );
 }
 
 const share = (seconds, end) => `${Math.max(0, Math.min(100, (seconds / end) * 100)).toFixed(2)}%`;
 
-const key = (kind, text) => h("li", {}, svg("svg", { class: "swatch", viewBox: "0 0 10 10", "aria-hidden": "true" }, svg("rect", { class: kind, width: 10, height: 10, rx: 3 })), text);
+function key(kind, text) {
+  const square = svg("rect", { class: kind, width: 10, height: 10, rx: 3 });
+  return h("li", {}, svg("svg", { class: "swatch", viewBox: "0 0 10 10", "aria-hidden": "true" }, square), text);
+}

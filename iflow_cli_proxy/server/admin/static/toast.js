@@ -1,6 +1,6 @@
 // Short messages at the edge of the page; a mistake says what to try next and stays until it is put away.
 
-import { h } from "./dom.js";
+import { h, prose } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./words.js";
 
@@ -9,8 +9,12 @@ const MOST = 4;
 
 export function toast(text, { kind = "ok", hint = "" } = {}) {
   const room = document.getElementById("toasts");
-  const close = h("button", { class: "quiet small", "aria-label": t("Dismiss"), onclick: () => node.remove() }, icon("close"));
-  const words = h("div", {}, h("p", {}, text), hint && h("p", { class: "soft" }, hint));
+  const close = h(
+    "button",
+    { class: "quiet small", "aria-label": t("Dismiss"), onclick: () => node.remove() },
+    icon("close"),
+  );
+  const words = h("div", {}, h("p", {}, prose(text)), hint && h("p", { class: "soft" }, prose(hint)));
   const node = h("div", { class: `toast ${kind}` }, icon(kind), words, close);
   while (room.children.length >= MOST) room.firstElementChild.remove();
   room.append(node);
@@ -36,4 +40,10 @@ export async function busy(button, act) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
   }
+}
+
+/** A small button beside a thing, whose name a screen reader hears with it. */
+export function actButton(text, thing, act, kind = "secondary") {
+  const onclick = ({ currentTarget }) => busy(currentTarget, act);
+  return h("button", { type: "button", class: `${kind} small`, "aria-label": `${text}: ${thing}`, onclick }, text);
 }

@@ -16,7 +16,11 @@ export function later(text) {
 }
 
 export const language = () => chosen;
-export const locale = () => (chosen === "zh" ? "zh-CN" : navigator.language.startsWith("en") ? navigator.language : "en-GB");
+/** For numbers and dates: the person's own English where the browser has one. */
+export function locale() {
+  if (chosen === "zh") return "zh-CN";
+  return navigator.language.startsWith("en") ? navigator.language : "en-GB";
+}
 
 /** Speak the language that was chosen here before, else that of the browser. */
 export async function loadLanguage() {

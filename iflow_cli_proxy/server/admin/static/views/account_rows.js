@@ -2,11 +2,11 @@
 
 import { post, remove } from "../api.js";
 import { confirm } from "../dialog.js";
-import { h } from "../dom.js";
+import { h, prose } from "../dom.js";
 import { compact, distance, money, when, whole } from "../format.js";
 import { icon } from "../icons.js";
 import { facts, stateBadge } from "../parts.js";
-import { busy, toast } from "../toast.js";
+import { actButton, toast } from "../toast.js";
 import { later, t } from "../words.js";
 
 const REASONS = {
@@ -16,7 +16,12 @@ const REASONS = {
   forbidden: later("Refused by the provider"),
   blocked: later("Blocked by the provider"),
 };
-const ORIGINS = { ours: later("kept here"), live: later("another program's file"), variable: later("environment variable"), config: later("configuration") };
+const ORIGINS = {
+  ours: later("kept here"),
+  live: later("another program's file"),
+  variable: later("environment variable"),
+  config: later("configuration"),
+};
 const TYPES = { oauth: later("sign-in"), api_key: later("API key") };
 
 /** Why it rests and for how long. */
@@ -24,7 +29,14 @@ export function restLine(rest) {
   const why = t(REASONS[rest.reason] ?? rest.reason.replaceAll("_", " "));
   const what = rest.model ? `${why} (${rest.model})` : why;
   const left = rest.seconds_left > 0 ? t("{time} left", { time: whole(rest.seconds_left) }) : t("ends now");
-  return h("p", { class: "rest" }, icon("clock"), h("span", {}, h("strong", {}, what), ` · ${left}`, rest.detail && h("span", { class: "soft" }, ` · ${rest.detail}`)));
+  const detail = rest.detail ? h("span", { class: "soft" }, ` · ${rest.detail}`) : null;
+  return h("p", { class: "rest" }, icon("clock"), h("span", {}, h("strong", {}, what), ` · ${left}`, detail));
+}
+
+/** Its name, provider and state. */
+export function accountHead(account, tag) {
+  const name = h("div", {}, h(tag, {}, account.label || account.provider), h("p", { class: "soft" }, account.provider));
+  return h("header", { class: "row spread" }, name, stateBadge(account.state));
 }
 
 /** The card of one account; `reload` is called after every change. */
@@ -34,8 +46,8 @@ export function accountCard(account, reload) {
   return h(
     "article",
     { class: "card account", "data-label": account.label },
-    h("header", { class: "row spread" }, h("div", {}, h("h2", {}, account.label || account.provider), h("p", { class: "soft" }, account.provider)), stateBadge(account.state)),
-    rests.map((rest) => [restLine(rest), rest.next_step && h("p", { class: "soft next" }, rest.next_step)]),
+    accountHead(account, "h2"),
+    rests.map((rest) => [restLine(rest), rest.next_step && h("p", { class: "soft next" }, prose(rest.next_step))]),
     facts([
       [t("Credential"), h("code", {}, account.credential || "–")],
       [t("Kind"), account.auth_type && t(TYPES[account.auth_type] ?? account.auth_type.replaceAll("_", " "))],
@@ -54,13 +66,24 @@ function todayLine({ requests = 0, errors = 0, tokens = 0, cost }) {
   const asked = requests === 1 ? t("1 request") : t("{n} requests", { n: compact(requests) });
   const failed = errors ? t("{n} failed", { n: compact(errors) }) : "";
   const price = money(cost);
-  return [asked, failed, t("{n} tokens", { n: compact(tokens) }), price === "–" ? "" : price].filter(Boolean).join(" · ");
+  return [
+    asked,
+    failed,
+    t("{n} tokens", { n: compact(tokens) }),
+    price === "–" ? "" : price,
+  ].filter(Boolean).join(" · ");
 }
 
 function actions(account, reload) {
-  if (!account.id) return h("p", { class: "soft" }, t("Its id serves as a client key and is not shown; `iflow2api token` manages it."));
+  if (!account.id) {
+    return h(
+      "p",
+      { class: "soft" },
+      prose(t("Its id serves as a client key and is not shown; `iflow2api token` manages it.")),
+    );
+  }
   const path = `accounts/${encodeURIComponent(account.id)}`;
-  const button = (text, act, kind = "secondary") => h("button", { class: `${kind} small`, "aria-label": `${text}: ${account.label}`, onclick: ({ currentTarget }) => busy(currentTarget, act) }, text);
+  const button = (text, act, kind = "secondary") => actButton(text, account.label, act, kind);
   const doing = (what, said) => async () => {
     await post(`${path}/${what}`);
     toast(said);
@@ -70,7 +93,8 @@ function actions(account, reload) {
   return h(
     "footer",
     { class: "row" },
-    isOff ? button(t("Enable"), doing("enable", t("{label} is enabled.", account))) : button(t("Disable"), doing("disable", t("{label} is disabled.", account))),
+    isOff && button(t("Enable"), doing("enable", t("{label} is enabled.", account))),
+    !isOff && button(t("Disable"), doing("disable", t("{label} is disabled.", account))),
     button(t("Reset"), doing("reset", t("{label} starts afresh.", account))),
     account.can_refresh && button(t("Refresh"), doing("refresh", t("{label} has a new token.", account))),
     account.origin === "ours" && button(t("Delete"), () => deleteIt(account, path, reload), "danger-quiet"),

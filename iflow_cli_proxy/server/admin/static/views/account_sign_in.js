@@ -13,10 +13,12 @@ const POLL_MS = 1500;
 
 /** By the browser; where the answer does not come back by itself, it is pasted. */
 export function byBrowser(provider, done, signal) {
+  const byItself = t("Sign in there; this window closes by itself.");
+  const byHand = t("Sign in there, then paste the code or the whole address of the last page here.");
   return begun(t("Get the sign-in page"), "oauth/url", provider, signal, (flow) => [
     h("ol", { class: "steps" },
       h("li", {}, link(flow.url, t("Open the sign-in page"))),
-      h("li", {}, flow.lands_here ? t("Sign in there; this window closes by itself.") : t("Sign in there, then paste the code or the whole address of the last page here."))),
+      h("li", {}, flow.lands_here ? byItself : byHand)),
     paste(flow, flow.lands_here),
     waiting(flow, provider, done, signal),
   ]);
@@ -26,22 +28,32 @@ export function byBrowser(provider, done, signal) {
 export function byDevice(provider, done, signal) {
   return begun(t("Get a code"), "oauth/device", provider, signal, (flow) => {
     const address = safeAddress(flow.verification_uri_complete || flow.verification_uri);
+    const code = h("output", { class: "code", id: "user-code" }, flow.user_code);
     return [
       h("div", { class: "device" },
         h("div", { class: "stack" },
           h("p", {}, t("Open this page on any device and enter the code:")),
           link(flow.verification_uri_complete || flow.verification_uri, flow.verification_uri),
-          h("p", { class: "row" }, h("output", { class: "code", id: "user-code" }, flow.user_code), copyButton(flow.user_code))),
-        flow.qr_svg && address && h("img", { class: "qr", alt: t("QR code of the page"), src: `data:image/svg+xml,${encodeURIComponent(flow.qr_svg)}` })),
+          h("p", { class: "row" }, code, copyButton(flow.user_code))),
+        flow.qr_svg && address && picture(flow.qr_svg)),
       waiting(flow, provider, done, signal),
     ];
   });
 }
 
+function picture(drawing) {
+  const src = `data:image/svg+xml,${encodeURIComponent(drawing)}`;
+  return h("img", { class: "qr", alt: t("QR code of the page"), src });
+}
+
 /** A button that begins a flow, and what comes of it in its place. The label of the account is asked for first. */
 function begun(text, path, provider, signal, draw) {
   const place = h("div", { class: "stack" });
-  const label = textField(t("Name"), { name: "label", maxlength: 64, placeholder: t("as the provider calls you") }, { help: t("How the account is called here; may stay empty.") });
+  const label = textField(
+    t("Name"),
+    { name: "label", maxlength: 64, placeholder: t("as the provider calls you") },
+    { help: t("How the account is called here; may stay empty.") },
+  );
   const button = h("button", { class: "primary", type: "submit" }, text);
   const act = (event) => {
     event.preventDefault();
@@ -63,7 +75,12 @@ function begun(text, path, provider, signal, draw) {
 function link(address, text) {
   const target = safeAddress(address);
   if (!target) return notice("bad", h("p", {}, t("The provider gave no address that may be opened.")));
-  return h("a", { class: "button secondary", href: target, target: "_blank", rel: "noopener noreferrer" }, icon("external"), text);
+  return h(
+    "a",
+    { class: "button secondary", href: target, target: "_blank", rel: "noopener noreferrer" },
+    icon("external"),
+    text,
+  );
 }
 
 function paste(flow, isSpare) {
@@ -92,17 +109,27 @@ function waiting(flow, provider, done, signal) {
   const path = `oauth/flows/${encodeURIComponent(flow.flow)}`;
   const tick = async () => {
     if (signal.aborted) return;
-    line.textContent = t("Waiting for you at {provider}; {time} left.", { provider: provider.title || provider.name, time: whole((endsAt - Date.now()) / 1000) });
+    const time = whole((endsAt - Date.now()) / 1000);
+    line.textContent = t(
+      "Waiting for you at {provider}; {time} left.",
+      { provider: provider.title || provider.name, time },
+    );
     try {
       const now = await get(path, { signal });
       if (now.state !== "waiting") isOver = true;
       if (now.state === "done") return done(now.account?.label);
-      if (now.state === "failed") return replace(node, problem(now.error ?? { message: t("The sign-in did not work.") }));
+      if (now.state === "failed") return replace(
+        node,
+        problem(now.error ?? { message: t("The sign-in did not work.") }),
+      );
     } catch (error) {
       if (signal.aborted) return;
       if (error.status === 404) {
         isOver = true;
-        replace(node, problem({ message: t("This sign-in has ended."), hint: t("Close this window and begin again.") }));
+        replace(
+          node,
+          problem({ message: t("This sign-in has ended."), hint: t("Close this window and begin again.") }),
+        );
         return;
       }
     }

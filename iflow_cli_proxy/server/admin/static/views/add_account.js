@@ -2,14 +2,19 @@
 
 import { get, post } from "../api.js";
 import { openDialog } from "../dialog.js";
-import { h, replace } from "../dom.js";
+import { h, prose, replace } from "../dom.js";
 import { blame, choices, selectField, textField } from "../fields.js";
 import { fetched, notice } from "../parts.js";
 import { busy, toast } from "../toast.js";
 import { later, t } from "../words.js";
 import { byBrowser, byDevice } from "./account_sign_in.js";
 
-const METHODS = { device: later("Device code"), browser: later("Browser"), paste: later("Paste a code"), api_key: later("API key") };
+const METHODS = {
+  device: later("Device code"),
+  browser: later("Browser"),
+  paste: later("Paste a code"),
+  api_key: later("API key"),
+};
 const ORDER = ["browser", "device", "paste", "api_key"];
 
 export function addAccount(reload) {
@@ -27,11 +32,16 @@ export function addAccount(reload) {
 function form(providers, done, signal) {
   const ways = h("div", { class: "stack" });
   const usable = providers.filter((provider) => provider.methods.length);
-  const names = usable.map((provider) => [provider.name, provider.title ? `${provider.title} (${provider.name})` : provider.name]);
+  const names = usable.map((provider) =>
+    [provider.name, provider.title ? `${provider.title} (${provider.name})` : provider.name],
+  );
   const pick = () => replace(ways, method(usable.find((one) => one.name === provider.input.value), done, signal));
   const provider = selectField(t("Provider"), names, { value: usable[0]?.name, onchange: pick });
   provider.input.name = "provider";
-  if (!usable.length) return notice("info", h("p", {}, t("No provider is configured. `iflow2api upstream add` adds one.")));
+  if (!usable.length) return notice(
+    "info",
+    h("p", {}, prose(t("No provider is configured. `iflow2api upstream add` adds one."))),
+  );
   pick();
   return [provider.node, ways];
 }
@@ -49,22 +59,43 @@ function method(provider, done, signal) {
   };
   pick(methods[0]);
   return [
-    provider.notice && notice("warn", h("p", {}, provider.notice)),
-    methods.length > 1 && choices(t("Way to sign in"), methods.map((name) => [name, t(METHODS[name])]), methods[0], pick),
+    provider.notice && notice("warn", h("p", {}, prose(provider.notice))),
+    methods.length > 1 && choices(
+      t("Way to sign in"),
+      methods.map((name) => [name, t(METHODS[name])]),
+      methods[0],
+      pick,
+    ),
     place,
   ];
 }
 
 function byKey(provider, done) {
   const fields = {
-    label: textField(t("Name"), { name: "label", required: true, maxlength: 64, placeholder: "work" }, { help: t("How the account is called here.") }),
-    api_key: textField(t("API key"), { name: "api_key", type: "password", required: true, autocomplete: "off" }, { help: t("It is kept on the gateway's machine and shown masked from now on.") }),
-    base_url: textField(t("Address"), { name: "base_url", type: "url", placeholder: provider.base_url }, { help: t("Only when it differs from the provider's own.") }),
+    label: textField(
+      t("Name"),
+      { name: "label", required: true, maxlength: 64, placeholder: "work" },
+      { help: t("How the account is called here.") },
+    ),
+    api_key: textField(
+      t("API key"),
+      { name: "api_key", type: "password", required: true, autocomplete: "off" },
+      { help: t("It is kept on the gateway's machine and shown masked from now on.") },
+    ),
+    base_url: textField(
+      t("Address"),
+      { name: "base_url", type: "url", placeholder: provider.base_url },
+      { help: t("Only when it differs from the provider's own.") },
+    ),
   };
   const submit = h("button", { class: "primary", type: "submit" }, t("Add the account"));
   const act = (event) => {
     event.preventDefault();
-    const values = { provider: provider.name, label: fields.label.input.value.trim(), api_key: fields.api_key.input.value.trim() };
+    const values = {
+      provider: provider.name,
+      label: fields.label.input.value.trim(),
+      api_key: fields.api_key.input.value.trim(),
+    };
     if (fields.base_url.input.value.trim()) values.base_url = fields.base_url.input.value.trim();
     return busy(submit, async () => {
       try {
@@ -75,5 +106,10 @@ function byKey(provider, done) {
       }
     });
   };
-  return h("form", { onsubmit: act }, Object.values(fields).map((one) => one.node), h("footer", { class: "row end" }, submit));
+  return h(
+    "form",
+    { onsubmit: act },
+    Object.values(fields).map((one) => one.node),
+    h("footer", { class: "row end" }, submit),
+  );
 }

@@ -6,6 +6,8 @@ import { icon } from "../icons.js";
 import { busy, toast } from "../toast.js";
 import { t } from "../words.js";
 
+const AS_TYPED = { spellcheck: "false", autocomplete: "off" };
+
 export function aliasEditor(aliases, models) {
   const rows = h("div", { class: "stack tight" });
   const save = h("button", { class: "primary", type: "submit" }, t("Save aliases"));
@@ -28,15 +30,32 @@ export function aliasEditor(aliases, models) {
   fill(aliases);
   return h(
     "section",
-    { class: "card", "aria-label": t("Aliases") },
+    { class: "card aliases", "aria-label": t("Aliases") },
     h("h2", {}, t("Aliases")),
-    h("p", { class: "soft" }, t("A request for the name on the left is answered by the model on the right. Globs such as gpt-* are allowed on the left.")),
+    h(
+      "p",
+      { class: "soft" },
+      t(
+        "A request for the name on the left is answered by the model on the right. The left may be a glob.",
+      ),
+    ),
     h("datalist", { id: "model-names" }, models.map((model) => h("option", { value: model.id }))),
-    h("form", { onsubmit: act }, rows, h("footer", { class: "row" }, h("button", { type: "button", class: "secondary", onclick: more }, icon("plus"), t("Add an alias")), save)),
+    h(
+      "form",
+      { onsubmit: act },
+      rows,
+      h(
+        "footer",
+        { class: "row" },
+        h("button", { type: "button", class: "secondary", onclick: more }, icon("plus"), t("Add an alias")),
+        save,
+      ),
+    ),
   );
 }
 
 function aliasRow(glob, model) {
+  const label = t("Remove the alias {name}", { name: glob });
   const remove = () => {
     const next = node.nextElementSibling ?? node.previousElementSibling;
     node.remove();
@@ -45,10 +64,20 @@ function aliasRow(glob, model) {
   const node = h(
     "div",
     { class: "alias" },
-    h("input", { name: "glob", value: glob, "aria-label": t("Name that is asked for"), placeholder: "gpt-*", spellcheck: "false" }),
+    h(
+      "input",
+      { name: "glob", value: glob, "aria-label": t("Name that is asked for"), placeholder: "gpt-*", ...AS_TYPED },
+    ),
     h("span", { class: "soft", "aria-hidden": "true" }, "→"),
-    h("input", { name: "model", value: model, list: "model-names", "aria-label": t("Model that answers"), placeholder: "glm-4.7", spellcheck: "false" }),
-    h("button", { type: "button", class: "quiet small", "aria-label": t("Remove the alias {name}", { name: glob }), onclick: remove }, icon("close")),
+    h(
+      "input",
+      { name: "model", value: model, list: "model-names", "aria-label": t("Model that answers"), ...AS_TYPED },
+    ),
+    h(
+      "button",
+      { type: "button", class: "quiet small", "aria-label": label, onclick: remove },
+      icon("close"),
+    ),
   );
   return node;
 }

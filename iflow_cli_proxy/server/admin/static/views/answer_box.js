@@ -10,10 +10,22 @@ export function answerBox(model) {
   const begunAt = performance.now();
   const seconds = () => (performance.now() - begunAt) / 1000;
   const thoughts = h("p", { class: "pre" });
-  const thinking = h("details", { class: "thinking", hidden: true, open: true }, h("summary", {}, t("Thinking")), thoughts);
+  const thinking = h(
+    "details",
+    { class: "thinking", hidden: true, open: true },
+    h("summary", {}, t("Thinking")),
+    thoughts,
+  );
   const words = h("p", { class: "pre words" });
   const facts = h("p", { class: "soft facts-line", role: "status" });
-  const node = h("article", { class: "turn model", "aria-label": t("Answer of {model}", { model }) }, h("p", { class: "soft" }, model), thinking, words, facts);
+  const node = h(
+    "article",
+    { class: "turn model", "aria-label": t("Answer of {model}", { model }) },
+    h("p", { class: "soft" }, model),
+    thinking,
+    words,
+    facts,
+  );
   let firstS = null;
   let usage = null;
 
@@ -33,8 +45,14 @@ export function answerBox(model) {
   const finish = (note = "") => {
     const all = seconds();
     const out = usage?.completion_tokens;
-    const rate = out && all > (firstS ?? 0) ? t("{n} tokens/s", { n: number(Math.round((out / (all - (firstS ?? 0))) * 10) / 10) }) : "";
-    const parts = [note, firstS === null ? "" : t("first after {time}", { time: span(firstS) }), t("{time} in all", { time: span(all) }), usage ? t("{prompt} in, {completion} out", { prompt: usage.prompt_tokens, completion: out }) : "", rate];
+    const perSecond = out / (all - (firstS ?? 0));
+    const parts = [
+      note,
+      firstS === null ? "" : t("first after {time}", { time: span(firstS) }),
+      t("{time} in all", { time: span(all) }),
+      usage ? t("{prompt} in, {completion} out", { prompt: usage.prompt_tokens, completion: out }) : "",
+      Number.isFinite(perSecond) ? t("{n} tokens/s", { n: number(Number(perSecond.toFixed(1))) }) : "",
+    ];
     say(facts, parts.filter(Boolean).join(" · "));
   };
   const take = async (answer, isStream) => {

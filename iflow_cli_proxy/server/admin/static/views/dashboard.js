@@ -6,12 +6,17 @@ import { confirm } from "../dialog.js";
 import { h, keep, replace, say } from "../dom.js";
 import { compact, number, percent, span, whole } from "../format.js";
 import { lastSnapshot, listen } from "../live.js";
-import { badge, empty, heading, notice, stateBadge, tile } from "../parts.js";
+import { badge, empty, heading, notice, tile } from "../parts.js";
 import { busy, toast } from "../toast.js";
 import { later, t } from "../words.js";
-import { restLine } from "./account_rows.js";
+import { accountHead, restLine } from "./account_rows.js";
 
-const PHASES = { queued: ["idle", later("queued")], waiting: ["wait", later("waiting")], thinking: ["info", later("thinking")], streaming: ["ok", later("streaming")] };
+const PHASES = {
+  queued: ["idle", later("queued")],
+  waiting: ["wait", later("waiting")],
+  thinking: ["info", later("thinking")],
+  streaming: ["ok", later("streaming")],
+};
 
 export const dashboardView = { title: later("Dashboard"), show };
 
@@ -42,7 +47,9 @@ async function switchTraffic(button) {
   };
   if (isStop && !(await confirm(asked))) return;
   const answer = await busy(button, () => post(isStop ? "server/stop" : "server/start"));
-  if (answer) toast(answer.accepting ? t("The gateway accepts requests again.") : t("The gateway accepts no new requests."));
+  if (answer) toast(
+    answer.accepting ? t("The gateway accepts requests again.") : t("The gateway accepts no new requests."),
+  );
 }
 
 function rates() {
@@ -54,10 +61,8 @@ function rates() {
     running: tile(t("In flight")),
     uptime: tile(t("Since start")),
   };
-  const spark = sparkline();
-  tiles.tokens.node.append(spark.node);
   const node = h("dl", { class: "tiles" }, Object.values(tiles).map((one) => one.node));
-  const draw = ({ minute, totals, queue, in_flight_total: running, uptime_s: uptime, history }) => {
+  const draw = ({ minute, totals, queue, in_flight_total: running, uptime_s: uptime }) => {
     tiles.requests.set(compact(minute.requests), t("{n} a second", { n: number(minute.requests / 60) }));
     tiles.errors.set(percent(minute.error_rate), kinds(minute.errors_by_kind));
     tiles.errors.node.classList.toggle("troubled", minute.errors > 0);
@@ -65,25 +70,49 @@ function rates() {
     tiles.first.set(span(minute.first_byte_p50_s), t("95 %: {time}", { time: span(minute.first_byte_p95_s) }));
     tiles.running.set(compact(running), queue ? t("{n} waiting in the queue", { n: queue }) : t("nobody waits"));
     tiles.uptime.set(compact(totals.requests), t("requests in {time}", { time: whole(uptime) }));
-    spark.draw(history.map((second) => second.tokens));
   };
   return { node, draw };
 }
 
-const kinds = (counts) => Object.entries(counts ?? {}).map(([kind, count]) => `${count} × ${kind.replaceAll("_", " ")}`).join(", ") || t("none");
+function kinds(counts) {
+  const told = Object.entries(counts ?? {}).map(([kind, count]) => `${count} × ${kind.replaceAll("_", " ")}`);
+  return told.join(", ") || t("none");
+}
 
 function minute() {
-  const chart = minuteBars(t("Requests of the last minute, a bar a second"));
-  const ends = h("div", { class: "row spread soft small-text", "aria-hidden": "true" }, h("span", {}, t("a minute ago")), h("span", {}, t("now")));
-  const node = h("section", { class: "card", "aria-label": t("The last minute") }, h("h2", {}, t("The last minute")), chart.node, ends);
-  return { node, draw: ({ history }) => chart.draw(history) };
+  const bars = minuteBars(t("Requests of the last minute, a bar a second"));
+  const line = sparkline(t("Tokens of the last minute"));
+  const ends = () => h(
+    "div",
+    { class: "row spread soft", "aria-hidden": "true" },
+    h("span", {}, t("a minute ago")),
+    h("span", {}, t("now")),
+  );
+  const node = h(
+    "section",
+    { class: "card last-minute", "aria-label": t("The last minute") },
+    h("div", {}, h("h2", {}, t("Requests")), bars.node, ends()),
+    h("div", {}, h("h2", {}, t("Tokens")), line.node, ends()),
+  );
+  const draw = ({ history }) => {
+    bars.draw(history);
+    line.draw(history.map((second) => second.tokens));
+  };
+  return { node, draw };
 }
 
 function inFlight() {
   const list = h("ul", { class: "flights" });
   const nothing = empty(t("Nothing is running. Requests show up here the moment they arrive."));
   const more = h("p", { class: "soft" });
-  const node = h("section", { class: "card", "aria-label": t("Requests in flight") }, h("h2", {}, t("Requests in flight")), list, nothing, more);
+  const node = h(
+    "section",
+    { class: "card", "aria-label": t("Requests in flight") },
+    h("h2", {}, t("Requests in flight")),
+    list,
+    nothing,
+    more,
+  );
   const draw = ({ in_flight: flights, in_flight_total: total }) => {
     keep(list, flights, (flight) => flight.id, () => h("li", {}), drawFlight);
     nothing.hidden = flights.length > 0;
@@ -102,14 +131,20 @@ function drawFlight(node, flight) {
     const [kind, word] = PHASES[flight.phase] ?? ["idle", flight.phase];
     replace(phase, badge(kind, t(word)));
   }
-  const rate = flight.tokens ? t("{n} tokens, {rate}/s", { n: compact(flight.tokens), rate: compact(flight.tokens_per_s) }) : "";
+  const rate = flight.tokens ? t(
+    "{n} tokens, {rate}/s",
+    { n: compact(flight.tokens), rate: compact(flight.tokens_per_s) },
+  ) : "";
   const tries = flight.attempts > 1 ? t("{n} attempts", { n: flight.attempts }) : "";
   say(numbers, [rate, tries, whole(flight.age_s)].filter(Boolean).join(" · "));
 }
 
 function accounts() {
   const list = h("div", { class: "grid" });
-  const nothing = empty(t("No account yet."), h("a", { class: "button primary", href: "#/accounts" }, t("Add an account")));
+  const nothing = empty(
+    t("No account yet."),
+    h("a", { class: "button primary", href: "#/accounts" }, t("Add an account")),
+  );
   const node = h("section", { "aria-label": t("Accounts") }, h("h2", {}, t("Accounts")), list, nothing);
   const keyOf = (account) => account.id ?? `${account.provider}/${account.label}`;
   const draw = ({ accounts: rows }) => {
@@ -122,16 +157,23 @@ function accounts() {
 /** Drawn anew only when something of it has changed. */
 function drawAccount(node, account) {
   const rests = account.rests ?? [];
-  const told = JSON.stringify([account.state, account.in_flight, account.requests, account.last_error, rests.map((rest) => whole(rest.seconds_left)), account.open_breakers]);
+  const { state, in_flight: running, requests, last_error: last, open_breakers: open } = account;
+  const told = JSON.stringify([state, running, requests, last, open, rests.map((rest) => whole(rest.seconds_left))]);
   if (node.dataset.told === told) return;
   node.dataset.told = told;
   replace(
     node,
-    h("header", { class: "row spread" }, h("div", {}, h("h3", {}, account.label || account.provider), h("p", { class: "soft" }, account.provider)), stateBadge(account.state)),
-    h("p", { class: "row" }, h("span", {}, t("{n} in flight", { n: account.in_flight })), h("span", {}, account.requests === 1 ? t("1 request") : t("{n} requests", { n: compact(account.requests) }))),
+    accountHead(account, "h3"),
+    h(
+      "p",
+      {},
+      t("{n} in flight", { n: running }),
+      " · ",
+      requests === 1 ? t("1 request") : t("{n} requests", { n: compact(requests) }),
+    ),
     rests.map(restLine),
-    account.open_breakers?.length ? h("p", { class: "soft" }, t("Circuit open: {names}", { names: account.open_breakers.join(", ") })) : null,
-    account.last_error ? h("p", { class: "soft" }, t("Last error: {kind}", { kind: account.last_error.replaceAll("_", " ") })) : null,
+    open?.length ? h("p", { class: "soft" }, t("Circuit open: {names}", { names: open.join(", ") })) : null,
+    last ? h("p", { class: "soft" }, t("Last error: {kind}", { kind: last.replaceAll("_", " ") })) : null,
   );
 }
 

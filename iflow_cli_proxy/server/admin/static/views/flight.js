@@ -1,10 +1,10 @@
-// One request from the flight recorder: the route, every attempt over time, what was changed, and what went over the wire.
+// One request from the flight recorder: its route, every attempt over time, what was changed, what went over the wire.
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, compact, money, number, span, when } from "../format.js";
 import { icon } from "../icons.js";
-import { badge, copyButton, facts, fetched, heading, notice } from "../parts.js";
+import { copyButton, facts, fetched, heading, notice } from "../parts.js";
 import { timeline } from "../timeline.js";
 import { t } from "../words.js";
 import { messages } from "./flight_messages.js";
@@ -13,13 +13,27 @@ import { outcome } from "./requests.js";
 export async function showFlight(root, id, signal) {
   const back = h("a", { class: "button secondary", href: "#/requests" }, icon("back"), t("All requests"));
   const place = h("div", { class: "stack" });
-  root.append(heading(t("Request"), back), h("p", { class: "row" }, h("code", { class: "wrap" }, id), copyButton(id)), place);
+  root.append(
+    heading(t("Request"), back),
+    h("p", { class: "row" }, h("code", { class: "wrap" }, id), copyButton(id)),
+    place,
+  );
   await fetched(place, get(`requests/${encodeURIComponent(id)}`, { signal }), draw);
 }
 
 function draw({ row, flight }) {
-  if (!flight) return [summary(row ?? {}), notice("info", h("p", {}, t("The flight recorder has nothing of this request any more; it keeps the newest ones.")))];
-  return [summary(row ?? {}), route(flight), attempts(flight, row), changes(flight), gaps(flight.gaps), messages(flight)];
+  if (!flight) {
+    const why = t("The flight recorder has nothing of this request any more; it keeps the newest ones.");
+    return [summary(row ?? {}), notice("info", h("p", {}, why))];
+  }
+  return [
+    summary(row ?? {}),
+    route(flight),
+    attempts(flight, row),
+    changes(flight),
+    gaps(flight.gaps),
+    messages(flight),
+  ];
 }
 
 function summary(row) {
@@ -30,7 +44,7 @@ function summary(row) {
     facts([
       [t("Outcome"), outcome(row)],
       [t("Time"), given(row.at, when(row.at))],
-      [t("Model"), row.model_served && row.model_served !== row.model_asked ? `${row.model_asked} → ${row.model_served}` : row.model_asked],
+      [t("Model"), [...new Set([row.model_asked, row.model_served])].filter(Boolean).join(" → ")],
       [t("Key"), row.key],
       [t("Account"), [row.provider, row.account].filter(Boolean).join(" / ")],
       [t("Protocol"), [row.protocol?.replaceAll("_", " "), row.stream ? t("streamed") : ""].filter(Boolean).join(", ")],
@@ -39,23 +53,32 @@ function summary(row) {
       [t("First byte"), given(row.first_byte_s, span(row.first_byte_s))],
       [t("Duration"), given(row.duration_s, span(row.duration_s))],
       [t("Our own part"), given(row.overhead_s, span(row.overhead_s))],
-      [t("Bytes"), row.bytes_in === undefined ? null : t("{in} in, {out} out", { in: bytes(row.bytes_in), out: bytes(row.bytes_out) })],
+      [
+        t("Bytes"),
+        row.bytes_in === undefined ? null : t(
+          "{in} in, {out} out",
+          { in: bytes(row.bytes_in), out: bytes(row.bytes_out) },
+        ),
+      ],
     ]),
   );
 }
 
 function tokenLine({ prompt = 0, cached = 0, completion = 0, reasoning = 0, estimated }) {
   if (!prompt && !completion) return null;
-  const parts = [t("{prompt} in, {completion} out", { prompt: number(prompt), completion: number(completion) }), cached && t("{n} cached", { n: compact(cached) }), reasoning && t("{n} thinking", { n: compact(reasoning) }), estimated && t("estimated")];
+  const parts = [
+    t("{prompt} in, {completion} out", { prompt: number(prompt), completion: number(completion) }),
+    cached && t("{n} cached", { n: compact(cached) }),
+    reasoning && t("{n} thinking", { n: compact(reasoning) }),
+    estimated && t("estimated"),
+  ];
   return parts.filter(Boolean).join(" · ");
 }
 
 function route({ route: way }) {
   if (!way) return null;
-  return h(
-    "section",
-    { class: "card", "aria-label": t("Route") },
-    h("h2", {}, t("Route")),
+  return card(
+    t("Route"),
     facts([
       [t("Asked for"), h("code", {}, way.asked || "–")],
       [t("Alias"), way.alias],
@@ -69,14 +92,14 @@ function route({ route: way }) {
 
 function attempts({ attempts: all = [] }, row) {
   if (!all.length) return null;
-  return h("section", { class: "card", "aria-label": t("Attempts") }, h("h2", {}, t("Attempts")), timeline(all, row?.duration_s), h("ol", { class: "attempts" }, all.map(attempt)));
+  return card(t("Attempts"), timeline(all, row?.duration_s), h("ol", { class: "attempts" }, all.map(attempt)));
 }
 
 function attempt(one) {
   return h(
     "li",
     {},
-    h("p", { class: "row" }, one.error_kind ? badge("bad", [one.status, one.error_kind.replaceAll("_", " ")].filter(Boolean).join(" ")) : badge("ok", String(one.status ?? "")), h("strong", {}, one.account), h("span", { class: "soft" }, one.route)),
+    h("p", { class: "row" }, outcome(one), h("strong", {}, one.account), h("span", { class: "soft" }, one.route)),
     one.url && h("p", {}, h("code", { class: "wrap soft" }, one.url)),
     one.message && h("p", { class: "wrap" }, one.message),
     one.retry && h("p", { class: "soft" }, t("Tried again: {why}", { why: one.retry })),
@@ -86,8 +109,9 @@ function attempt(one) {
 function changes({ notes = [], repairs = 0 }) {
   if (!notes.length && !repairs) return null;
   const told = notes.map((one) => [h("code", {}, one.path), " ", one.what]);
-  const mended = repairs ? [repairs === 1 ? t("1 repair of the conversation") : t("{n} repairs of the conversation", { n: repairs })] : [];
-  return h("section", { class: "card", "aria-label": t("What was changed") }, h("h2", {}, t("What was changed")), bullets([...told, ...mended]));
+  if (repairs === 1) told.push(t("1 repair of the conversation"));
+  else if (repairs) told.push(t("{n} repairs of the conversation", { n: repairs }));
+  return card(t("What was changed"), bullets(told));
 }
 
 /** Silences between chunks: how many were how long. */
@@ -95,10 +119,27 @@ function gaps(given) {
   if (!given?.chunks) return null;
   const most = Math.max(1, ...(given.buckets ?? []).map(([, count]) => count));
   const line = ([edge, count], index, all) => {
-    const name = edge === "inf" ? t("over {time}", { time: span(Number(all[index - 1]?.[0] ?? 0)) }) : t("up to {time}", { time: span(Number(edge)) });
-    return h("li", {}, h("span", {}, name), h("meter", { min: "0", max: most, value: count, "aria-label": name }), h("span", { class: "number" }, number(count)));
+    const before = span(Number(all[index - 1]?.[0] ?? 0));
+    const name = edge === "inf" ? t("over {time}", { time: before }) : t("up to {time}", { time: span(Number(edge)) });
+    return h(
+      "li",
+      {},
+      h("span", {}, name),
+      h("meter", { min: "0", max: most, value: count, "aria-label": name }),
+      h("span", { class: "number" }, number(count)),
+    );
   };
-  return h("section", { class: "card", "aria-label": t("Gaps between chunks") }, h("h2", {}, t("Gaps between chunks")), h("p", { class: "soft" }, t("{n} chunks; the longest silence was {time}.", { n: number(given.chunks), time: span(given.longest_s) })), h("ul", { class: "gaps" }, (given.buckets ?? []).map(line)));
+  const words = t(
+    "{n} chunks; the longest silence was {time}.",
+    { n: number(given.chunks), time: span(given.longest_s) },
+  );
+  return card(
+    t("Gaps between chunks"),
+    h("p", { class: "soft" }, words),
+    h("ul", { class: "gaps" }, (given.buckets ?? []).map(line)),
+  );
 }
 
-const bullets = (items) => (items.length ? h("ul", { class: "bullets" }, items.map((item) => h("li", {}, item))) : null);
+const card = (title, ...content) => h("section", { class: "card", "aria-label": title }, h("h2", {}, title), content);
+
+const bullets = (items) => items.length > 0 && h("ul", { class: "bullets" }, items.map((item) => h("li", {}, item)));

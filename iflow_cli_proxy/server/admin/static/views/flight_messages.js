@@ -15,19 +15,36 @@ export function messages(flight) {
   if (!pairs.length) return null;
   const hasBodies = pairs.some(([, message]) => message.body !== null && message.body !== undefined);
   const why = h("p", {}, t("Bodies are not recorded unless the recorder's setting for contents is on."));
-  return h("section", { class: "card", "aria-label": t("On the wire") }, h("h2", {}, t("On the wire")), !hasBodies && notice("info", why), pairs.map(([title, message]) => one(title, message)));
+  return h(
+    "section",
+    { class: "card", "aria-label": t("On the wire") },
+    h("h2", {}, t("On the wire")),
+    !hasBodies && notice("info", why),
+    pairs.map(([title, message]) => one(title, message)),
+  );
 }
 
-const numbered = (title, list) => (list ?? []).map((message, index) => [list.length > 1 ? `${title} (${index + 1})` : title, message]);
+const numbered = (title, list) => (list ?? []).map((message, index) =>
+  [list.length > 1 ? `${title} (${index + 1})` : title, message],
+);
 
 function one(title, message) {
-  const head = [message.method, message.path, message.status, message.bytes === undefined ? "" : bytes(message.bytes)].filter(Boolean).join(" · ");
+  const head = [
+    message.method,
+    message.path,
+    message.status,
+    message.bytes === undefined ? "" : bytes(message.bytes),
+  ].filter(Boolean).join(" · ");
   return h(
     "details",
     {},
     h("summary", {}, h("span", {}, title), " ", h("span", { class: "soft" }, head)),
     h("pre", { class: "code", tabindex: "0", "aria-label": t("Headers") }, headers(message.headers)),
-    message.fields?.length ? h("p", { class: "soft wrap" }, t("Fields: {names}", { names: message.fields.join(", ") })) : null,
+    message.fields?.length ? h(
+      "p",
+      { class: "soft wrap" },
+      t("Fields: {names}", { names: message.fields.join(", ") }),
+    ) : null,
     body(message),
   );
 }
@@ -40,7 +57,12 @@ function headers(given) {
 function body({ body: text, cut }) {
   if (text === null || text === undefined) return null;
   return [
-    h("p", { class: "row spread" }, h("span", { class: "soft" }, cut ? t("Body, cut off") : t("Body")), copyButton(text)),
+    h(
+      "p",
+      { class: "row spread" },
+      h("span", { class: "soft" }, cut ? t("Body, cut off") : t("Body")),
+      copyButton(text),
+    ),
     h("pre", { class: "code tall", tabindex: "0", "aria-label": t("Body") }, indented(text)),
   ];
 }

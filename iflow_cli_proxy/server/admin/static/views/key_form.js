@@ -25,30 +25,81 @@ export function createKey(reload) {
       }
     });
   };
-  const limits = h("fieldset", { class: "columns" }, h("legend", {}, t("Limits")), [fields.rpm, fields.tpm, fields.concurrency, fields.expires].map((one) => one.node), fields.budget.node);
-  const reach = h("fieldset", {}, h("legend", {}, t("What it may use")), [fields.models, fields.accounts, fields.pool].map((one) => one.node));
-  const form = h("form", { onsubmit: act, novalidate: true }, fields.name.node, limits, reach, fields.note.node, h("footer", { class: "row end" }, submit));
+  const limits = h(
+    "fieldset",
+    { class: "columns" },
+    h("legend", {}, t("Limits")),
+    [fields.rpm, fields.tpm, fields.concurrency, fields.expires].map((one) => one.node),
+    fields.budget.node,
+  );
+  const reach = h(
+    "fieldset",
+    {},
+    h("legend", {}, t("What it may use")),
+    [fields.models, fields.accounts, fields.pool].map((one) => one.node),
+  );
+  const form = h(
+    "form",
+    { onsubmit: act, novalidate: true },
+    fields.name.node,
+    limits,
+    reach,
+    fields.note.node,
+    h("footer", { class: "row end" }, submit),
+  );
   const dialog = openDialog(t("Create a key"), form, { isWide: true });
   fields.name.input.focus();
 }
 
 function keyFields() {
-  const amount = h("input", { type: "number", min: "0", step: "any", inputmode: "decimal", name: "budget", placeholder: t("no limit") });
-  const unit = select([["tokens", t("tokens")], ["usd", t("US dollars")]], "tokens", { name: "unit", "aria-label": t("Unit of the budget") });
-  const per = select([["month", t("a month")], ["day", t("a day")]], "month", { name: "per", "aria-label": t("Period of the budget") });
+  const amount = h(
+    "input",
+    { type: "number", min: "0", step: "any", inputmode: "decimal", name: "budget", placeholder: t("no limit") },
+  );
+  const unit = select(
+    [["tokens", t("tokens")], ["usd", t("US dollars")]],
+    "tokens",
+    { name: "unit", "aria-label": t("Unit of the budget") },
+  );
+  const per = select(
+    [["month", t("a month")], ["day", t("a day")]],
+    "month",
+    { name: "per", "aria-label": t("Period of the budget") },
+  );
   const budget = field(t("Budget"), amount, { className: "budget" });
-  amount.replaceWith(h("div", { class: "joined" }, amount, unit, per));
-  const times = [["", t("never")], ["1d", t("in a day")], ["7d", t("in a week")], ["30d", t("in 30 days")], ["90d", t("in 90 days")], ["365d", t("in a year")]];
+  const group = h("div", { class: "joined" });
+  amount.replaceWith(group);
+  group.append(amount, unit, per);
+  const times = [
+    ["", t("never")],
+    ["1d", t("in a day")],
+    ["7d", t("in a week")],
+    ["30d", t("in 30 days")],
+    ["90d", t("in 90 days")],
+    ["365d", t("in a year")],
+  ];
   const none = { placeholder: t("no limit") };
   return {
-    name: textField(t("Name"), { name: "name", required: true, maxlength: 63, placeholder: "laptop" }, { help: t("Small letters, digits and dashes.") }),
+    name: textField(
+      t("Name"),
+      { name: "name", required: true, maxlength: 63, placeholder: "laptop" },
+      { help: t("Small letters, digits and dashes.") },
+    ),
     rpm: numberField(t("Requests a minute"), { name: "rpm", ...none }),
     tpm: numberField(t("Tokens a minute"), { name: "tpm", ...none }),
     concurrency: numberField(t("Requests at once"), { name: "concurrency", ...none }),
     expires: field(t("Expires"), select(times, "", { name: "expires" })),
     budget: { ...budget, unit, per },
-    models: textField(t("Models"), { name: "models", placeholder: t("all") }, { help: t("Separated by commas; globs such as glm-* are allowed.") }),
-    accounts: textField(t("Accounts"), { name: "accounts", placeholder: t("all") }, { help: t("Globs over provider/label.") }),
+    models: textField(
+      t("Models"),
+      { name: "models", placeholder: t("all") },
+      { help: t("Separated by commas; globs such as glm-* are allowed.") },
+    ),
+    accounts: textField(
+      t("Accounts"),
+      { name: "accounts", placeholder: t("all") },
+      { help: t("Globs over provider/label.") },
+    ),
     pool: textField(t("Pool"), { name: "pool" }, { help: t("The name of a table [pools.NAME] of the configuration.") }),
     note: textField(t("Note"), { name: "note", maxlength: 200 }),
   };
@@ -73,7 +124,12 @@ export function revealSecret(name, secret) {
   const example = `curl ${location.origin}/v1/models -H "Authorization: Bearer ${secret}"`;
   openDialog(t("The secret of {name}", { name }), [
     notice("warn", h("p", {}, t("Copy it now: only its hash is kept, and it is never shown again."))),
-    h("p", { class: "row secret" }, h("output", { class: "code", id: "secret" }, secret), copyButton(secret)),
+    h(
+      "p",
+      { class: "row secret" },
+      h("output", { class: "code", id: "secret" }, secret),
+      copyButton(secret, t("Copy"), { autofocus: true }),
+    ),
     h("p", {}, t("For example:")),
     h("pre", { class: "code", tabindex: "0" }, example),
   ], { isWide: true });

@@ -7,7 +7,7 @@ import { compact, distance, money, number, when } from "../format.js";
 import { icon } from "../icons.js";
 import { empty, fetched, heading, stateBadge } from "../parts.js";
 import { table } from "../table.js";
-import { busy, toast } from "../toast.js";
+import { actButton, toast } from "../toast.js";
 import { later, t } from "../words.js";
 import { createKey, revealSecret } from "./key_form.js";
 
@@ -16,34 +16,50 @@ export const keysView = { title: later("Client keys"), show };
 async function show(root, { signal }) {
   const list = h("div");
   const load = () => fetched(list, get("keys", { signal }), ({ keys }) => draw(keys, load));
-  const create = () => h("button", { class: "primary", onclick: () => createKey(load) }, icon("plus"), t("Create a key"));
-  const draw = (keys) => (keys.length ? keyTable(keys, load) : empty(t("No client key yet. Without one, only programs on this machine may call the gateway."), create()));
+  const create = () => h(
+    "button",
+    { class: "primary", onclick: () => createKey(load) },
+    icon("plus"),
+    t("Create a key"),
+  );
+  const nothing = t("No client key yet. Without one, only programs on this machine may call the gateway.");
+  const draw = (keys) => (keys.length ? keyTable(keys, load) : empty(nothing, create()));
   root.append(heading(t("Client keys"), create()), list);
   await load();
 }
 
 function keyTable(keys, reload) {
   const columns = [
-    { label: t("Name"), isMain: true, cell: (key) => [h("strong", {}, key.name), key.masked && h("code", { class: "soft" }, key.masked)] },
+    { label: t("Name"), isMain: true, cell: nameOf },
     { label: t("State"), cell: (key) => stateBadge(key.state) },
     { label: t("Limits"), cell: limits },
     { label: t("May use"), cell: reach },
     { label: t("Today"), isNumber: true, cell: (key) => used(key.used?.today) },
-    { label: t("This month"), isNumber: true, cell: (key) => [used(key.used?.month), spent(key)] },
-    { label: t("Expires"), cell: (key) => (key.expires_at ? when(key.expires_at, distance(key.expires_at)) : t("never")) },
+    { label: t("This month"), isNumber: true, cell: thisMonth },
+    { label: t("Expires"), cell: expires },
     { label: t("Actions"), className: "actions", cell: (key) => actions(key, reload) },
   ];
-  return table(t("Client keys"), columns, keys, { className: "card", rowOf: (node, key) => (node.dataset.name = key.name) });
+  return table(
+    t("Client keys"),
+    columns,
+    keys,
+    { className: "card", rowOf: (node, key) => (node.dataset.name = key.name) },
+  );
 }
+
+const nameOf = (key) => [h("strong", {}, key.name), h("code", { class: "soft" }, key.masked)];
+const thisMonth = (key) => (key.budget ? [used(key.used?.month), spent(key)] : used(key.used?.month));
+const expires = (key) => (key.expires_at ? when(key.expires_at, distance(key.expires_at)) : t("never"));
 
 function limits(key) {
   const told = [
-    key.rpm && t("{n} requests a minute", { n: number(key.rpm) }),
-    key.tpm && t("{n} tokens a minute", { n: compact(key.tpm) }),
+    key.rpm && t("{n} requests/min", { n: number(key.rpm) }),
+    key.tpm && t("{n} tokens/min", { n: compact(key.tpm) }),
     key.concurrency && t("{n} at once", { n: number(key.concurrency) }),
     key.budget && budgetLine(key.budget),
   ].filter(Boolean);
-  return told.length ? h("ul", { class: "plain" }, told.map((line) => h("li", {}, line))) : h("span", { class: "soft" }, t("no limit"));
+  if (!told.length) return h("span", { class: "soft" }, t("no limit"));
+  return h("ul", { class: "plain" }, told.map((line) => h("li", {}, line)));
 }
 
 function budgetLine({ amount, unit, per }) {
@@ -52,14 +68,19 @@ function budgetLine({ amount, unit, per }) {
 }
 
 function reach(key) {
-  const told = [...(key.models ?? []), ...(key.pool ? [t("pool {name}", { name: key.pool })] : []), ...(key.accounts ?? [])];
+  const told = [
+    ...(key.models ?? []),
+    ...(key.pool ? [t("pool {name}", { name: key.pool })] : []),
+    ...(key.accounts ?? []),
+  ];
   return told.length ? told.join(", ") : h("span", { class: "soft" }, t("everything"));
 }
 
 function used(sums) {
-  if (!sums?.requests) return h("span", { class: "soft" }, "–");
+  if (!sums?.requests) return "–";
   const price = money(sums.cost);
-  const words = [sums.requests === 1 ? t("1 request") : t("{n} requests", { n: compact(sums.requests) }), t("{n} tokens", { n: compact(sums.tokens) }), price === "–" ? "" : price];
+  const asked = sums.requests === 1 ? t("1 request") : t("{n} requests", { n: compact(sums.requests) });
+  const words = [asked, t("{n} tokens", { n: compact(sums.tokens) }), price === "–" ? "" : price];
   return h("ul", { class: "plain" }, words.filter(Boolean).map((line) => h("li", {}, line)));
 }
 
@@ -67,24 +88,34 @@ function used(sums) {
 function spent(key) {
   if (!key.budget) return null;
   const sums = (key.budget.per === "day" ? key.used?.today : key.used?.month) ?? {};
-  const amount = key.budget.unit === "usd" ? Number(sums.cost?.USD ?? (typeof sums.cost === "number" ? sums.cost : 0)) : (sums.tokens ?? 0);
+  const amount = (key.budget.unit === "usd" ? sums.cost?.USD : sums.tokens) ?? 0;
   const share = Math.min(1, amount / key.budget.amount);
   const said = t("{percent} % of the budget", { percent: Math.round(share * 100) });
-  return h("div", { class: "spent" }, h("meter", { min: "0", max: "1", low: "0.75", high: "0.9", optimum: "0", value: share, "aria-label": said }), h("span", { class: "soft" }, said));
+  const meter = h(
+    "meter",
+    { min: "0", max: "1", low: "0.75", high: "0.9", optimum: "0", value: share, "aria-label": said },
+  );
+  return h("div", { class: "spent" }, meter, h("span", { class: "soft" }, said));
 }
 
 function actions(key, reload) {
   if (key.origin === "auth.client_keys") return h("span", { class: "soft" }, t("from the configuration"));
   const path = `keys/${encodeURIComponent(key.name)}`;
-  const button = (text, act, kind = "secondary") => h("button", { class: `${kind} small`, "aria-label": `${text}: ${key.name}`, onclick: ({ currentTarget }) => busy(currentTarget, act) }, text);
   if (key.state === "revoked") return null;
-  return h("div", { class: "row end" }, button(t("Rotate"), () => rotate(key, path, reload)), button(t("Revoke"), () => revoke(key, path, reload), "danger-quiet"));
+  return h(
+    "div",
+    { class: "row end" },
+    actButton(t("Rotate"), key.name, () => rotate(key, path, reload)),
+    actButton(t("Revoke"), key.name, () => revoke(key, path, reload), "danger-quiet"),
+  );
 }
 
 async function rotate(key, path, reload) {
   const asked = {
     title: t("Give {name} another secret?", { name: key.name }),
-    text: t("The old secret goes on working for an hour, so that programs can be changed over. Revoke the key instead if it has leaked."),
+    text: t(
+      "The old secret works for another hour, so that programs can be changed over. If it has leaked, revoke the key.",
+    ),
     action: t("Rotate"),
     isDangerous: false,
   };

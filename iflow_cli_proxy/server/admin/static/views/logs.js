@@ -16,6 +16,8 @@ const LEVELS = ["debug", "info", "warning", "error"];
 const KNOWN = new Set(["seq", "time", "level", "message", "request_id"]);
 const WORDS = { debug: later("Debug"), info: later("Info"), warning: later("Warning"), error: later("Error") };
 
+const MARKS = { warning: "warn", error: "bad" };
+
 export const logsView = { title: later("Logs"), show };
 
 async function show(root, { signal }) {
@@ -24,7 +26,11 @@ async function show(root, { signal }) {
   let held = [];
   const list = h("ol", { class: "loglines card", tabindex: "0", "aria-label": t("Log lines, newest at the end") });
   const nothing = empty(t("No line fits."));
-  const pause = h("button", { class: "secondary", "aria-pressed": "false", onclick: () => setPaused(!wish.isPaused) }, t("Pause"));
+  const pause = h(
+    "button",
+    { class: "secondary", "aria-pressed": "false", onclick: () => setPaused(!wish.isPaused) },
+    t("Pause"),
+  );
   const draw = () => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     const fitting = lines.filter((line) => fits(line, wish)).slice(-SHOWN);
@@ -52,9 +58,19 @@ async function show(root, { signal }) {
     held = [...held, ...more].slice(-MOST);
     return say(pause, t("Go on ({n} new)", { n: held.length }));
   };
-  const fetchAll = async () => heard((await get(withQuery("logs", { after: lines.at(-1)?.seq ?? null, level: "debug", limit: MOST }), { signal })).lines);
-  const search = textField(t("Search"), { type: "search", name: "search", placeholder: t("a word or a request id"), oninput: ({ target }) => ((wish.text = target.value.toLowerCase()), draw()) });
-  const levels = choices(t("Least important level"), LEVELS.map((level) => [level, t(WORDS[level])]), wish.level, (level) => ((wish.level = level), draw()));
+  const fetchAll = async () => {
+    const asked = { after: lines.at(-1)?.seq ?? null, level: "debug", limit: MOST };
+    heard((await get(withQuery("logs", asked), { signal })).lines);
+  };
+  const change = (values) => {
+    Object.assign(wish, values);
+    draw();
+  };
+  const typed = ({ target }) => change({ text: target.value.toLowerCase() });
+  const placeholder = t("a word or a request id");
+  const search = textField(t("Search"), { type: "search", name: "search", placeholder, oninput: typed });
+  const names = LEVELS.map((level) => [level, t(WORDS[level])]);
+  const levels = choices(t("Least important level"), names, wish.level, (level) => change({ level }));
   root.append(heading(t("Logs"), pause), h("div", { class: "filters" }, search.node, levels), list, nothing);
   try {
     await fetchAll();
@@ -74,12 +90,27 @@ function fits(line, { level, text }) {
 function lineNode(line) {
   const rest = Object.entries(line).filter(([name, value]) => !KNOWN.has(name) && value !== null && value !== "");
   const at = instant(line.time);
-  const time = new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(at);
+  const time = new Intl.DateTimeFormat(
+    locale(),
+    { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  ).format(at);
   return h(
     "li",
     { class: line.level },
     h("time", { datetime: at.toISOString() }, time),
-    h("span", { class: "level" }, ["warning", "error"].includes(line.level) && icon(line.level === "error" ? "bad" : "warn"), t(WORDS[line.level] ?? line.level)),
-    h("span", { class: "said" }, line.message, rest.map(([name, value]) => h("span", { class: "soft" }, ` ${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)), line.request_id && [" ", h("a", { href: `#/requests/${encodeURIComponent(line.request_id)}` }, line.request_id)]),
+    h("span", { class: "level" }, MARKS[line.level] && icon(MARKS[line.level]), t(WORDS[line.level] ?? line.level)),
+    h(
+      "span",
+      { class: "said" },
+      line.message,
+      rest.map(oneField),
+      line.request_id && [" ", requestLink(line.request_id)],
+    ),
   );
 }
+
+function oneField([name, value]) {
+  return h("span", { class: "soft" }, ` ${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+}
+
+const requestLink = (id) => h("a", { href: `#/requests/${encodeURIComponent(id)}` }, id);

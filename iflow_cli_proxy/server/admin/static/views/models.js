@@ -14,18 +14,27 @@ export const modelsView = { title: later("Models"), show };
 async function show(root, { signal }) {
   const place = h("div", { class: "stack" });
   root.append(heading(t("Models")), place);
-  await fetched(place, get("models", { signal }), ({ models, aliases }) => [modelList(models), aliasEditor(aliases, models)]);
+  await fetched(
+    place,
+    get("models", { signal }),
+    ({ models, aliases }) => [modelList(models), aliasEditor(aliases, models)],
+  );
 }
 
 function modelList(models) {
-  const search = textField(t("Search"), { type: "search", name: "search", placeholder: t("a name or a provider"), oninput: () => draw() });
+  const search = textField(
+    t("Search"),
+    { type: "search", name: "search", placeholder: t("a name or a provider"), oninput: () => draw() },
+  );
   const count = h("p", { class: "soft", role: "status" });
   const list = h("div");
+  const none = t("No model yet. Add an account, and its models appear here.");
+  const told = ({ id, provider, routes: ways = [] }) => [id, provider, ...ways].join(" ").toLowerCase();
   const draw = () => {
     const words = search.input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fitting = models.filter((model) => words.every((word) => `${model.id} ${model.provider} ${(model.routes ?? []).join(" ")}`.toLowerCase().includes(word)));
+    const fitting = models.filter((model) => words.every((word) => told(model).includes(word)));
     say(count, fitting.length === 1 ? t("1 model") : t("{n} models", { n: fitting.length }));
-    replace(list, fitting.length ? modelTable(fitting) : empty(models.length ? t("No model has such a name.") : t("No model yet. Add an account, and its models appear here.")));
+    replace(list, fitting.length ? modelTable(fitting) : empty(models.length ? t("No model has such a name.") : none));
   };
   draw();
   return h("section", { "aria-label": t("Models") }, h("div", { class: "filters" }, search.node, count), list);

@@ -11,9 +11,16 @@ const GROUPS = 5;
 /** The field, with `value()` and `isGood()`; it complains by itself. */
 export function newPassword(label, attributes = {}) {
   const rule = h("p", { class: "soft rule" });
-  const meter = h("meter", { min: "0", max: "100", low: "45", high: "75", optimum: "100", "aria-label": t("Strength") });
+  const meter = h(
+    "meter",
+    { min: "0", max: "100", low: "45", high: "75", optimum: "100", "aria-label": t("Strength") },
+  );
   const made = textField(label, { type: "password", autocomplete: "new-password", required: true, ...attributes });
-  const reveal = h("button", { type: "button", class: "secondary small", onclick: () => show(made.input.type === "password") }, t("Show"));
+  const reveal = h(
+    "button",
+    { type: "button", class: "secondary small", onclick: () => show(made.input.type === "password") },
+    t("Show"),
+  );
   const show = (isShown) => {
     made.input.type = isShown ? "text" : "password";
     say(reveal, isShown ? t("Hide") : t("Show"));
@@ -38,7 +45,12 @@ export function newPassword(label, attributes = {}) {
   };
   made.input.addEventListener("input", judge);
   judge();
-  const buttons = h("div", { class: "row tight" }, reveal, h("button", { type: "button", class: "secondary small", onclick: suggest, id: "suggest" }, t("Suggest one")));
+  const buttons = h(
+    "div",
+    { class: "row tight" },
+    reveal,
+    h("button", { type: "button", class: "secondary small", onclick: suggest, id: "suggest" }, t("Suggest one")),
+  );
   made.node.append(meter, rule, buttons);
   return { ...made, isGood, value: () => made.input.value };
 }

@@ -9,7 +9,10 @@ import { t } from "../words.js";
 import { newPassword } from "./new_password.js";
 
 export function changePassword() {
-  const current = textField(t("Current password"), { type: "password", name: "current", autocomplete: "current-password", required: true, autofocus: true });
+  const current = textField(
+    t("Current password"),
+    { type: "password", name: "current", autocomplete: "current-password", required: true, autofocus: true },
+  );
   const next = newPassword(t("New password"), { name: "new" });
   const submit = h("button", { class: "primary", type: "submit" }, t("Change password"));
   const act = async (event) => {
@@ -26,6 +29,12 @@ export function changePassword() {
       }
     });
   };
-  const form = h("form", { onsubmit: act, novalidate: true }, current.node, next.node, h("footer", { class: "row end" }, submit));
+  const form = h(
+    "form",
+    { onsubmit: act, novalidate: true },
+    current.node,
+    next.node,
+    h("footer", { class: "row end" }, submit),
+  );
   const node = openDialog(t("Change password"), form);
 }

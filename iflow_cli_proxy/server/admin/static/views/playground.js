@@ -16,10 +16,17 @@ async function show(root, { signal }) {
   const talk = h("div", { class: "talk" });
   const nothing = empty(t("Ask something; the answer streams in here."));
   const options = optionFields();
-  const prompt = field(t("Your message"), h("textarea", { name: "prompt", rows: 3, placeholder: t("Ctrl+Enter sends it") }));
+  const prompt = field(
+    t("Your message"),
+    h("textarea", { name: "prompt", rows: 3, placeholder: t("Ctrl+Enter sends it") }),
+  );
   const submit = h("button", { class: "primary", type: "submit" }, icon("send"), t("Send"));
   const stop = h("button", { class: "danger", type: "button", hidden: true }, icon("stop"), t("Stop"));
-  const clear = h("button", { class: "secondary", onclick: () => (history.splice(0), replace(talk, nothing)) }, t("New conversation"));
+  const clear = h(
+    "button",
+    { class: "secondary", onclick: () => (history.splice(0), replace(talk, nothing)) },
+    t("New conversation"),
+  );
   const act = async (event) => {
     event.preventDefault();
     const text = prompt.input.value.trim();
@@ -34,9 +41,17 @@ async function show(root, { signal }) {
     return prompt.input.focus();
   };
   const keys = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit();
-  const form = h("form", { class: "card ask", onsubmit: act, onkeydown: keys, novalidate: true }, prompt.node, h("footer", { class: "row end" }, stop, submit));
+  const form = h(
+    "form",
+    { class: "card ask", onsubmit: act, onkeydown: keys, novalidate: true },
+    prompt.node,
+    h("footer", { class: "row end" }, stop, submit),
+  );
   replace(talk, nothing);
-  root.append(heading(t("Playground"), clear), h("div", { class: "playground-body" }, h("div", { class: "stack" }, talk, form), options.node));
+  root.append(
+    heading(t("Playground"), clear),
+    h("div", { class: "playground-body" }, h("div", { class: "stack" }, talk, form), options.node),
+  );
   const { models } = await get("models", { signal });
   replace(options.names, models.map((model) => h("option", { value: model.id })));
   if (!options.model.input.value && models.length) options.model.input.value = models[0].id;
@@ -46,16 +61,27 @@ function optionFields() {
   const names = h("datalist", { id: "playground-models" });
   const model = textField(t("Model"), { name: "model", list: "playground-models", required: true });
   const system = field(t("System message"), h("textarea", { name: "system", rows: 2 }));
-  const temperature = numberField(t("Temperature"), { name: "temperature", inputmode: "decimal", step: "0.1", max: "2", placeholder: t("default") });
+  const temperature = numberField(
+    t("Temperature"),
+    { name: "temperature", inputmode: "decimal", step: "0.1", max: "2", placeholder: t("default") },
+  );
   const most = numberField(t("Longest answer, tokens"), { name: "max_tokens", placeholder: t("default") });
   const stream = toggle(t("Stream the answer"), true, { name: "stream" });
-  const node = h("section", { class: "card stack options", "aria-label": t("Options") }, model.node, names, system.node, h("div", { class: "columns" }, temperature.node, most.node), stream.node);
+  const rest = [system.node, h("div", { class: "columns" }, temperature.node, most.node), stream.node];
+  const more = h(
+    "details",
+    { open: !matchMedia("(max-width: 920px)").matches },
+    h("summary", {}, t("More options")),
+    h("div", { class: "stack" }, rest),
+  );
+  const node = h("section", { class: "card stack options", "aria-label": t("Options") }, model.node, names, more);
   return { node, names, model, system, temperature, most, stream };
 }
 
 function body({ model, system, temperature, most, stream }, history) {
   const rules = system.input.value.trim();
-  const asked = { model: model.input.value.trim(), messages: [...(rules ? [{ role: "system", content: rules }] : []), ...history], stream: stream.input.checked };
+  const messages = rules ? [{ role: "system", content: rules }, ...history] : history;
+  const asked = { model: model.input.value.trim(), messages, stream: stream.input.checked };
   if (temperature.input.value) asked.temperature = Number(temperature.input.value);
   if (most.input.value) asked.max_tokens = Number(most.input.value);
   if (asked.stream) asked.stream_options = { include_usage: true };

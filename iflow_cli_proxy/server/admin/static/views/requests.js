@@ -21,7 +21,9 @@ export const requestsView = {
 };
 
 async function showLog(root, query, signal) {
-  const wish = Object.fromEntries(["q", "model", "key", "account", "failed"].map((name) => [name, query.get(name) ?? ""]));
+  const wish = Object.fromEntries(
+    ["q", "model", "key", "account", "failed"].map((name) => [name, query.get(name) ?? ""]),
+  );
   const place = h("div", { class: "stack" });
   const load = () => {
     note(wish);
@@ -54,7 +56,13 @@ function filters(wish, load) {
       load();
     },
   });
-  return h("search", { class: "filters" }, typed("q", t("Search"), t("request id, model, error…")), typed("model", t("Model")), typed("key", t("Key")), typed("account", t("Account")), failed.node);
+  const texts = [
+    typed("q", t("Search"), t("request id, model, error…")),
+    typed("model", t("Model")),
+    typed("key", t("Key")),
+    typed("account", t("Account")),
+  ];
+  return h("search", { class: "filters" }, texts, failed.node);
 }
 
 async function showPages(place, wish, signal) {
@@ -65,7 +73,8 @@ async function showPages(place, wish, signal) {
     const page = await get(withQuery("requests", { limit: PAGE, before: cursor, ...wish }), { signal });
     rows.push(...page.requests);
     cursor = page.next;
-    replace(place, rows.length ? logTable(rows) : empty(t("No request fits. Requests appear here when they have ended.")), page.next ? h("p", { class: "row center" }, more) : null);
+    const nothing = empty(t("No request fits. Requests appear here when they have ended."));
+    replace(place, rows.length ? logTable(rows) : nothing, page.next ? h("p", { class: "row center" }, more) : null);
   };
   place.setAttribute("aria-busy", "true");
   try {
@@ -78,9 +87,11 @@ async function showPages(place, wish, signal) {
   }
 }
 
+const addressOf = (row) => `#/requests/${encodeURIComponent(row.id)}`;
+
 function logTable(rows) {
   const columns = [
-    { label: t("Time"), isMain: true, cell: (row) => h("a", { href: `#/requests/${encodeURIComponent(row.id)}` }, when(row.at)) },
+    { label: t("Time"), isMain: true, cell: (row) => h("a", { href: addressOf(row) }, when(row.at)) },
     { label: t("Outcome"), cell: outcome },
     { label: t("Model"), cell: (row) => model(row) },
     { label: t("Key"), cell: (row) => row.key || "–" },
@@ -90,7 +101,12 @@ function logTable(rows) {
     { label: t("First byte"), isNumber: true, cell: (row) => span(row.first_byte_s) },
     { label: t("Duration"), isNumber: true, cell: (row) => span(row.duration_s) },
   ];
-  return table(t("Requests"), columns, rows, { className: "card log", rowOf: (node, row) => (node.dataset.id = row.id) });
+  return table(
+    t("Requests"),
+    columns,
+    rows,
+    { className: "card log", rowOf: (node, row) => (node.dataset.id = row.id) },
+  );
 }
 
 export function outcome(row) {
@@ -100,11 +116,13 @@ export function outcome(row) {
 }
 
 function model({ model_asked: asked, model_served: served }) {
-  return [h("span", {}, asked || "–"), served && served !== asked && h("span", { class: "soft under" }, `→ ${served}`)];
+  const other = served && served !== asked ? h("span", { class: "soft under" }, `→ ${served}`) : null;
+  return [h("span", {}, asked || "–"), other];
 }
 
 export function tokens(row) {
   const all = (row.prompt ?? 0) + (row.completion ?? 0);
   if (!all) return "–";
-  return h("span", { title: t("{prompt} in, {completion} out", { prompt: row.prompt, completion: row.completion }) }, `${row.estimated ? "≈ " : ""}${compact(all)}`);
+  const title = t("{prompt} in, {completion} out", { prompt: row.prompt, completion: row.completion });
+  return h("span", { title }, `${row.estimated ? "≈ " : ""}${compact(all)}`);
 }

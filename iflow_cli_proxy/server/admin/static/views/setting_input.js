@@ -23,7 +23,9 @@ function choice(leaf, common) {
 
 function numeric(leaf, common) {
   const isWhole = leaf.type === "integer";
-  const input = h("input", { ...common, type: "number", inputmode: isWhole ? "numeric" : "decimal", step: isWhole ? "1" : "any", min: leaf.low, max: leaf.high, value: leaf.value ?? "" });
+  const kind = isWhole ? { inputmode: "numeric", step: "1" } : { inputmode: "decimal", step: "any" };
+  const range = { min: leaf.low, max: leaf.high };
+  const input = h("input", { ...common, type: "number", ...kind, ...range, value: leaf.value ?? "" });
   const read = () => {
     if (!input.value.trim() || !Number.isFinite(Number(input.value))) return new Error(t("A number is needed here."));
     if (isWhole && !Number.isInteger(Number(input.value))) return new Error(t("A whole number is needed here."));
@@ -35,14 +37,19 @@ function numeric(leaf, common) {
 function list(leaf, common) {
   const items = leaf.value ?? [];
   const isNumbers = (items.length ? items : (leaf.default ?? [])).some((item) => typeof item === "number");
-  const input = h("textarea", { ...common, rows: Math.min(6, Math.max(2, isNumbers ? 1 : items.length)), value: items.join(isNumbers ? ", " : "\n"), placeholder: leaf.is_secret ? t("hidden") : t("one a line") });
+  const rows = Math.min(6, Math.max(2, isNumbers ? 1 : items.length));
+  const placeholder = leaf.is_secret ? t("hidden") : t("one a line");
+  const input = h("textarea", { ...common, rows, value: items.join(isNumbers ? ", " : "\n"), placeholder });
   return { input, read: () => (isNumbers ? listOf(input.value).map(Number) : listOf(input.value)) };
 }
 
 /** Tables are written as JSON: their values may be anything. */
 function table(leaf, common) {
   const written = JSON.stringify(leaf.value ?? {}, null, 2);
-  const input = h("textarea", { ...common, class: "code", rows: Math.min(12, written.split("\n").length + 1), value: written });
+  const input = h(
+    "textarea",
+    { ...common, class: "code", rows: Math.min(12, written.split("\n").length + 1), value: written },
+  );
   const read = () => {
     try {
       const value = JSON.parse(input.value || "{}");
@@ -56,6 +63,7 @@ function table(leaf, common) {
 }
 
 function text(leaf, common) {
-  const input = h("input", { ...common, type: leaf.is_secret ? "password" : "text", value: leaf.value ?? "", placeholder: leaf.is_secret && !leaf.value ? t("hidden") : "" });
+  const look = leaf.is_secret ? { type: "password", placeholder: t("hidden") } : { type: "text" };
+  const input = h("input", { ...common, ...look, value: leaf.value ?? "" });
   return { input, read: () => input.value };
 }

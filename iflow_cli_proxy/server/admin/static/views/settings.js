@@ -58,7 +58,16 @@ function form(tables, signal) {
   fill(tables);
   const leaving = (event) => changes.size && event.preventDefault();
   addEventListener("beforeunload", leaving, { signal });
-  return [h("div", { class: "aside" }, find.node, index), h("form", { onsubmit: (event) => (event.preventDefault(), save()), novalidate: true }, sections, find.nothing, bar.node)];
+  return [
+    h("div", { class: "aside" }, find.node, index),
+    h(
+      "form",
+      { onsubmit: (event) => (event.preventDefault(), save()), novalidate: true },
+      sections,
+      find.nothing,
+      bar.node,
+    ),
+  ];
 }
 
 /** Anchors belong to the router, so the jump is made here. */
@@ -75,12 +84,21 @@ function section(one, rows, change) {
     rows.set(leaf.name, row);
     return row.node;
   });
-  return h("section", { class: "card", id: `table-${one.name}` }, h("h2", { tabindex: "-1" }, one.name), one.help && h("p", { class: "soft" }, t(one.help)), made);
+  return h(
+    "section",
+    { class: "card", id: `table-${one.name}` },
+    h("h2", { tabindex: "-1" }, one.name),
+    one.help && h("p", { class: "soft" }, t(one.help)),
+    made,
+  );
 }
 
 function search(sections) {
   const nothing = empty(t("No setting has such a word."));
-  const field = textField(t("Search"), { type: "search", name: "search", placeholder: t("a name or a word of the help"), oninput: () => draw() });
+  const field = textField(
+    t("Search"),
+    { type: "search", name: "search", placeholder: t("a name or a word of the help"), oninput: () => draw() },
+  );
   const draw = () => {
     const words = field.input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let found = 0;
@@ -101,7 +119,17 @@ function search(sections) {
 function saveBar(save, discard) {
   const count = h("p", { role: "status" });
   const button = h("button", { class: "primary", type: "submit" }, t("Save"));
-  const node = h("div", { class: "savebar" }, count, h("div", { class: "row" }, h("button", { type: "button", class: "secondary", onclick: discard }, t("Discard")), button));
+  const node = h(
+    "div",
+    { class: "savebar" },
+    count,
+    h(
+      "div",
+      { class: "row" },
+      h("button", { type: "button", class: "secondary", onclick: discard }, t("Discard")),
+      button,
+    ),
+  );
   const draw = (size) => {
     node.hidden = size === 0;
     say(count, size === 1 ? t("1 change is not saved") : t("{n} changes are not saved", { n: size }));

@@ -1,7 +1,7 @@
 // The way in; after too many mistakes it says how long to wait.
 
 import { adopt, post } from "../api.js";
-import { h } from "../dom.js";
+import { h, prose } from "../dom.js";
 import { textField } from "../fields.js";
 import { whole } from "../format.js";
 import { notice } from "../parts.js";
@@ -10,7 +10,10 @@ import { t } from "../words.js";
 import { showDoor } from "./door.js";
 
 export function showSignIn(page, redraw, reason = "") {
-  const password = textField(t("Password"), { type: "password", name: "password", autocomplete: "current-password", required: true, autofocus: true });
+  const password = textField(
+    t("Password"),
+    { type: "password", name: "password", autocomplete: "current-password", required: true, autofocus: true },
+  );
   const submit = h("button", { class: "primary", type: "submit" }, t("Sign in"));
   const act = async (event) => {
     event.preventDefault();
@@ -33,7 +36,7 @@ export function showSignIn(page, redraw, reason = "") {
     t("Sign in"),
     reason && notice("info", h("p", {}, reason)),
     h("form", { onsubmit: act, novalidate: true }, password.node, submit),
-    h("p", { class: "soft" }, t("Forgotten? `iflow2api admin password` in the terminal sets a new one.")),
+    h("p", { class: "soft" }, prose(t("Forgotten? `iflow2api admin password` in the terminal sets a new one."))),
   );
 }
 
