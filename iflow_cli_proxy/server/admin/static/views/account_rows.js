@@ -49,11 +49,11 @@ export function accountCard(account, reload) {
     accountHead(account, "h2"),
     rests.map((rest) => [restLine(rest), rest.next_step && h("p", { class: "soft next" }, prose(rest.next_step))]),
     facts([
+      [t("Today"), todayLine(today)],
       [t("Credential"), h("code", {}, account.credential || "–")],
       [t("Kind"), account.auth_type && t(TYPES[account.auth_type] ?? account.auth_type.replaceAll("_", " "))],
       [t("Kept in"), t(ORIGINS[account.origin] ?? account.origin ?? "")],
       [t("Expires"), account.expires_at ? when(account.expires_at, distance(account.expires_at)) : t("never")],
-      [t("Today"), todayLine(today)],
       [t("Running"), compact(account.in_flight)],
       [t("Failures in a row"), account.failures_in_a_row || null],
       [t("Last error"), account.last_error?.replaceAll("_", " ")],
