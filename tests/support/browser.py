@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -30,6 +31,10 @@ _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's reference, in every answer that holds one (WebDriver, section 12.1)."""
 _ANSWERS_WITHIN_S: Final = 30.0
 _APPEARS_WITHIN_S: Final = 10.0
+_LOOKS_EVERY_S: Final = 0.02
+TAB: Final = "\ue004"
+ENTER: Final = "\ue007"
+ESCAPE: Final = "\ue00c"
 _ALONE: Final = (
     "--headless=new",
     "--no-first-run",
@@ -69,6 +74,7 @@ class Browser:
         wanted = {
             "browserName": "chrome",
             "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "SEVERE"},
             "timeouts": {"implicit": int(1000 * _APPEARS_WITHIN_S)},
         }
         self._session = ""
@@ -113,6 +119,35 @@ class Browser:
             if time.monotonic() > ends_at:
                 raise AssertionError(f"{text!r} never came; at {selector} stands {seen!r}, at {await self.address()}")
             seen = await self.script(f"return document.querySelector({jsonx.encode(selector).decode()})?.innerText")
+
+    async def until(self, truth: str, why: str = "") -> Any:
+        """Wait until this expression of the page is true; its value. `why` is for whoever reads the failure."""
+        ends_at = time.monotonic() + _APPEARS_WITHIN_S
+        while not (value := await self.script(f"return ({truth})")):
+            if time.monotonic() > ends_at:
+                stands = await self.script("return document.body.innerText")
+                raise AssertionError(f"never true: {why or truth}; at {await self.address()} stands:\n{stands}")
+            await asyncio.sleep(_LOOKS_EVERY_S)
+        return value
+
+    async def press(self, *keys: str) -> None:
+        """Keys one after the other, wherever the focus is; the names are those of this module, such as TAB."""
+        moves = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        await self._do("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": moves}]})
+
+    async def complaints(self) -> list[str]:
+        """What the console has said as an error since it was last asked; answers with bad statuses are none."""
+        said = await self._do("POST", "/se/log", {"type": "browser"})
+        texts = [str(one["message"]) for one in said if one["level"] == "SEVERE"]
+        return [text for text in texts if "Failed to load resource" not in text]
+
+    async def picture(self, path: Path) -> None:
+        """The whole page as PNG, for eyes."""
+        height = await self.script("return document.documentElement.scrollHeight")
+        width = await self.script("return innerWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = await self._chrome("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+        path.write_bytes(b64decode(shot["data"]))
 
     async def address(self) -> str:
         """What stands in the address bar."""

@@ -14,18 +14,26 @@ const page = document.getElementById("page");
 const RETRY_MS = 3000;
 
 let session = null;
+let hasBegun = false;
 
 /** Draw what this session may see; called again after signing in, signing out and changing the language. */
 export function draw(next = session, reason = "") {
   session = next;
   router.stop();
   closeDialogs();
-  if (session.signed_in) showShell(page, session, draw);
+  if (session.signed_in) showShell(page, session, draw, { takesFocus: hasBegun });
   else {
     disconnect();
     if (session.setup_needed) showSetup(page, draw);
     else showSignIn(page, draw, reason);
   }
+  hasBegun = true;
+}
+
+/** What is after the `#` belongs to the router, so the jump over the navigation is made here. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }
 
 async function begin() {
@@ -41,4 +49,5 @@ async function begin() {
   }
 }
 
+document.querySelector(".skip").addEventListener("click", skip);
 begin();

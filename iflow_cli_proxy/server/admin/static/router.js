@@ -15,11 +15,11 @@ export function register(name, view) {
   views.set(name, view);
 }
 
-export function start(root, shown) {
+export function start(root, takesFocus, shown) {
   place = root;
   onShown = shown;
   addEventListener("hashchange", show);
-  return show();
+  return draw(takesFocus);
 }
 
 export function stop() {
@@ -29,7 +29,7 @@ export function stop() {
 
 /** Go there; the same place again is drawn anew. */
 export function go(address) {
-  if (location.hash === address) show();
+  if (location.hash === address) draw(true);
   else location.hash = address;
 }
 
@@ -45,7 +45,9 @@ export function here() {
   return { path, name, rest, query: new URLSearchParams(query) };
 }
 
-export async function show() {
+const show = () => draw(true);
+
+async function draw(takesFocus) {
   leaving.abort();
   leaving = new AbortController();
   closeDialogs();
@@ -59,7 +61,7 @@ export async function show() {
   onShown(isKnown ? name : "");
   scrollTo(0, 0);
   const drawn = view.show(root, { rest, query, signal });
-  root.querySelector("h1")?.focus({ preventScroll: true });
+  if (takesFocus) root.querySelector("h1")?.focus({ preventScroll: true });
   try {
     await drawn;
   } catch (error) {

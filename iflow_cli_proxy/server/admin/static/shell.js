@@ -33,7 +33,8 @@ const VIEWS = [
 
 let heard = new AbortController();
 
-export function showShell(page, session, redraw) {
+/** `takesFocus`: somebody has just done something; a page that is merely loaded begins at its beginning. */
+export function showShell(page, session, redraw, { takesFocus }) {
   heard.abort();
   heard = new AbortController();
   const links = VIEWS.map(([name, drawing, view]) =>
@@ -78,7 +79,7 @@ export function showShell(page, session, redraw) {
   replace(page, shell);
   for (const [name, , view] of VIEWS) router.register(name, view);
   connect();
-  router.start(main, (name) => {
+  router.start(main, takesFocus, (name) => {
     open(false);
     for (const link of links) {
       if (link.dataset.view === name) link.setAttribute("aria-current", "page");

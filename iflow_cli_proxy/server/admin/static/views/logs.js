@@ -40,8 +40,8 @@ async function show(root, { signal }) {
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   };
   const take = (more) => {
-    const newest = lines.at(-1)?.seq ?? -1;
-    lines = [...lines, ...more.filter((line) => line.seq > newest)].slice(-MOST);
+    const known = new Set(lines.map(nameOf));
+    lines = [...lines, ...more.filter((line) => !known.has(nameOf(line)))].slice(-MOST);
     draw();
   };
   const setPaused = (wanted) => {
@@ -81,6 +81,9 @@ async function show(root, { signal }) {
   listen("log", (frame) => heard(frame.lines), signal);
   listen("state", () => connection() === "live" && fetchAll().catch(() => {}), signal); // what was missed meanwhile
 }
+
+/** Numbers begin anew when the gateway does. */
+const nameOf = (line) => `${line.seq} ${line.time}`;
 
 function fits(line, { level, text }) {
   if (LEVELS.indexOf(line.level) < LEVELS.indexOf(level)) return false;

@@ -2,9 +2,9 @@
 
 import { get, withQuery } from "../api.js";
 import { stackedBars } from "../charts.js";
-import { h, replace } from "../dom.js";
+import { h } from "../dom.js";
 import { choices } from "../fields.js";
-import { compact, day, money, number, percent, span } from "../format.js";
+import { compact, money, number, percent, span } from "../format.js";
 import { empty, fetched, heading, tile } from "../parts.js";
 import { note } from "../router.js";
 import { table } from "../table.js";
