@@ -246,7 +246,8 @@ class Course:
     # --- what follows a failure -----------------------------------------------------------------------------------
 
     def _tell(self, why: str, error: GatewayError, *, was_sent: bool = True) -> None:
-        """Why it goes on after `error`, for the flight recorder."""
+        """Why it goes on after `error`, for the log and the flight recorder."""
+        _LOG.debug("going on: %s", why)
         if (flight := self._question.exchange.flight) is not None:
             flight.goes_on(why, self._left[0], error, was_sent=was_sent)
 

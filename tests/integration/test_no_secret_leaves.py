@@ -28,6 +28,7 @@ from iflow_cli_proxy.state.paths import find_paths
 from iflow_cli_proxy.state.vault import open_seal
 from iflow_cli_proxy.telemetry.traces import NEEDED, is_installed
 from tests.support.canaries import Canaries
+from tests.support.cli import run_cli
 from tests.support.front_door import GOOD_ANSWER
 from tests.support.people import Household, household
 from tests.support.proxies import HttpProxy
@@ -56,6 +57,8 @@ class Scene:
     env: dict[str, str]
     session: aiohttp.ClientSession
     answers: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    """Of every question, answered or not."""
 
     def secret(self, name: str) -> str:
         return self.canaries.secrets[name]
@@ -67,6 +70,7 @@ class Scene:
         async with self.session.request(method, f"{self.running.url}{path}", headers=headers, **more) as reply:
             body = await reply.read()
         self.answers.append(reply.status)
+        self.ids += [reply.headers["x-request-id"]] if method == "POST" else []
         self.canaries.hear(f"answer to {method} {path.partition('?')[0]}", repr(reply.headers) + body.decode())
         return body
 
@@ -188,6 +192,18 @@ async def look_at_everything(scene: Scene) -> None:
         await scene.run_and_hear(*command.split())
 
 
+async def explain_what_happened(scene: Scene) -> None:
+    """With the bodies of both sides, which the recorder keeps here; a golden is made to be given away."""
+    await scene.run_and_hear("explain")
+    env = surroundings(scene.house.home, scene.env)
+    for name in scene.ids:
+        for form in ("--full", "--json"):
+            told = run_cli("explain", name, form, env=env)  # in this process: there are many
+            scene.canaries.hear(f"explain {form}", told.out + told.err)
+    await scene.run_and_hear("explain", scene.ids[0], "--save", "golden.json")
+    assert (scene.house.home / "golden.json").exists()
+
+
 async def look_at_the_admin_page(scene: Scene) -> None:
     """Whoever signs in is told the session and its token; from then on nobody is."""
     password = scene.canaries.set_out("password of the admin page", f"correct {os.urandom(12).hex()}")
@@ -202,7 +218,7 @@ async def look_at_the_admin_page(scene: Scene) -> None:
     signed_in = {"Cookie": f"{cookie.key}={cookie.value}", **origin}
     wrong = jsonx.encode({"current": password + "x", "new": password})
     await scene.call("POST", "/admin/password", key="", data=wrong, headers={**signed_in, "x-csrf-token": csrf})
-    for path in ADMIN_PAGES:
+    for path in (*ADMIN_PAGES, *(f"/admin/requests/{name}" for name in scene.ids)):
         await scene.call("GET", path, key="", headers=signed_in)
 
 
@@ -222,6 +238,7 @@ DEEDS: Final[tuple[Deed, ...]] = (
     sign_in_by_a_device_code,
     refresh_everything,
     look_at_everything,
+    explain_what_happened,
     look_at_the_admin_page,
     print_the_settings,
 )
@@ -292,6 +309,7 @@ async def scene(home: Path) -> AsyncIterator[Scene]:
         "IFLOW2API_AUTH_REQUIRED": "always",
         "IFLOW2API_LOGGING_LEVEL": "debug",
         "IFLOW2API_LOGGING_FILE": str(home / "gateway.log"),
+        "IFLOW2API_RECORDER_CONTENTS": "true",
         "IFLOW2API_RESILIENCE_RETRY_BACKOFF_MS": "0",
         "PYTHONASYNCIODEBUG": "1",
     }
