@@ -26,10 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 
 UNSPOKEN: Final = {
     "demo": "what a simulated upstream answers",
-    "protocols": "errors and notes in the protocols' own words: programs match on them",
     "language": "it is the translator",
     "core.grammar": "for tests and debugging",
-    "core.fitting": "instructions for models, and notes beside those of the protocols",
     "core.compress": "an instruction for models",
     "core.sse": "a content type",
     "gateway.continuing": "instructions for models",
@@ -45,6 +43,16 @@ UNSPOKEN: Final = {
     "telemetry.vitals": "help of metrics, for programs",
     "server.run": "names of tasks and words for logs",
     "server.descriptors": "words for logs",
+    **dict.fromkeys(
+        (
+            "protocols.anthropic.errors",
+            "protocols.gemini.errors",
+            "protocols.ollama.errors",
+            "protocols.openai_errors",
+            "protocols.openai_responses.errors",
+        ),
+        "shapes of errors on the wire: programs match on them",
+    ),
     "server.openapi": "a description for programs and programmers",
     "server.handlers.sign_in": "the standard's own words, for programs (RFC 8628)",
 }
@@ -245,8 +253,10 @@ _TECHNICAL: Final = re.compile(
 )
 """SQL, logs, patterns, headers, paths, lines of files and of a shell, styles."""
 _FOR_MODELS: Final = re.compile(
-    r"^(?:Describe this image|The image came with|Say hello|Answer in |What is the weather|Count from 1|The radar"
-    r"|Which col|I look it up|And now\?|From the result|openid |UpstreamRequest|QwenCode/)"
+    r"^(?:Describe this image|The image came with|Say hello|Answer (?:in|with) |What is the weather|Count from 1"
+    r"|The radar|Which col|I look it up|And now\?|From the result|The text of `|The whole input of"
+    r"|\(the picture|\[(?:\{\{\}\} left out|file|image|something|a file)|Object missing"
+    r"|openid |UpstreamRequest|QwenCode/)"
 )
 """What a probe or a step of the gateway says to a model or a server."""
 _QUOTED: Final = re.compile(r"`[^`]*`|\{\}")
