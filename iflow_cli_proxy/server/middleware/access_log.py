@@ -16,14 +16,14 @@ from iflow_cli_proxy.core.usage import Usage
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.admin.paths import is_admin
 from iflow_cli_proxy.server.flights import begin_flight
-from iflow_cli_proxy.server.keys import EXCHANGE, QUESTIONS, STATE
+from iflow_cli_proxy.server.keys import EXCHANGE, METRICS_PATH, QUESTIONS, STATE
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.telemetry.formats import FIELDS
 from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 _LOG: Final = logging.getLogger("iflow2api.access")
-_WATCHED: Final = frozenset({"/debug/live"})
-"""Asked every second by whoever watches, which would bury everything else."""
+_WATCHED: Final = frozenset({"/health", "/ready", METRICS_PATH, "/debug/live", "/admin/live", "/admin/logs"})
+"""Asked every few seconds by whoever watches, which would bury everything else; a log that shows itself above all."""
 
 
 @web.middleware

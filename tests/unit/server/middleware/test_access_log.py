@@ -61,6 +61,16 @@ async def test_tokens_nobody_counted_are_marked_and_those_of_the_prompt_are_not_
     assert fields.get("tokens_estimated") is is_estimated
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+async def test_probes_that_go_well_are_small_talk(caplog: pytest.LogCaptureFixture, path: str) -> None:
+    state = shell_state(access_log=True)
+    async with shell(state) as client:
+        assert (await client.get(path)).status == 200
+        assert lines(caplog) == []
+        assert (await client.post(path)).status == 405
+        assert [message for message, _ in lines(caplog)] == [f"POST {path} 405"]
+
+
 async def test_who_watches_does_not_bury_everything_else(caplog: pytest.LogCaptureFixture) -> None:
     async with shell(shell_state(access_log=True)) as client:
         assert (await client.get("/debug/live")).status == 200
