@@ -13,6 +13,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -282,6 +283,7 @@ class Text:
     where: str
 
 
+@cache
 def every_text() -> list[Text]:
     """Of the whole package, the commands' help included; each text once."""
     found: dict[str, Text] = {}
