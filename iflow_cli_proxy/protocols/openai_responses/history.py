@@ -125,7 +125,7 @@ def _items(given: Json) -> Sequence[Mapping[str, Json]]:
 def _named(items: Sequence[Mapping[str, Json]], stem: str) -> tuple[Mapping[str, Json], ...]:
     """Every item with an id of its own, as they are listed."""
     return tuple(
-        {"type": type_of(item), **item, "id": text_of(item, "id") or f"in_{stem}_{at}"} for at, item in enumerate(items)
+        {**item, "type": type_of(item), "id": text_of(item, "id") or f"in_{stem}_{at}"} for at, item in enumerate(items)
     )
 
 

@@ -10,8 +10,7 @@ from typing import Final
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.admin.answers import error_document
-from iflow_cli_proxy.server.openapi.failures import Shelf, other_refusals, with_headers
-from iflow_cli_proxy.server.openapi.schemas import REFERENCE
+from iflow_cli_proxy.server.openapi.failures import Shelf, error_schema, other_refusals, with_headers
 
 SHAPE: Final = "Admin"
 PROMPT: Final = "prompt"
@@ -41,7 +40,7 @@ class AdminFailures:
             "headers": with_headers(SHAPE, int(status)),
             "content": {
                 "application/json": {
-                    "schema": {"$ref": f"{REFERENCE}{SHAPE}Error"},
+                    "schema": error_schema(SHAPE, int(status)),
                     "examples": {word: {"value": _body(word, told)} for word, told in self.meanings[status].items()},
                 }
             },

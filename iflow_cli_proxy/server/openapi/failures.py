@@ -95,7 +95,7 @@ class Failures:
         return {
             "description": "\n".join([f"{title}.", "", *lines]),
             "headers": with_headers(shape, status),
-            "content": {"application/json": {"schema": {"$ref": f"{REFERENCE}{shape}Error"}, "examples": examples}},
+            "content": {"application/json": {"schema": error_schema(shape, status), "examples": examples}},
         }
 
     def _sample(self, kind: str) -> GatewayError:
@@ -119,14 +119,19 @@ def with_headers(shape: str, status: int = 400) -> dict[str, Json]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
+def error_schema(shape: str, status: int = 400) -> Json:
+    """A head or a path that is malformed is refused, with 400, before anybody asks for the protocol."""
+    schemas = [{"$ref": f"{REFERENCE}{name}Error"} for name in dict.fromkeys((shape, "OpenAI"))]
+    return schemas[0] if status != HTTPStatus.BAD_REQUEST or len(schemas) == 1 else {"anyOf": schemas}
+
+
 def other_refusals(shape: str) -> Json:
     """The range 4XX."""
-    schemas = [{"$ref": f"{REFERENCE}{name}Error"} for name in dict.fromkeys((shape, "OpenAI"))]
     return {
         "description": (
             "Refused before it was read (405 another method, 414 the path, 417 `Expect`, 431 the headers), in OpenAI's "
             "shape where nothing told the protocol yet; or the upstream's own status for a request it says is wrong."
         ),
         "headers": with_headers(shape),
-        "content": {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}},
+        "content": {"application/json": {"schema": error_schema(shape)}},
     }

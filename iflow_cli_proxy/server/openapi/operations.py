@@ -145,8 +145,8 @@ def _schema(written: Json) -> Json:
 
 
 def _stream(stream: Entry) -> Json:
-    """A stream is a text; what one event of it holds is told beside it, as `itemSchema` of OpenAPI 3.2 does."""
-    media: dict[str, Json] = {"schema": {"type": "string"}, "x-item-schema": _schema(stream["event"])}
+    """What one event holds, as `itemSchema` of OpenAPI 3.2 tells it; 3.1 has no word for streams."""
+    media: dict[str, Json] = {"x-item-schema": _schema(stream["event"])}
     return {**media, "x-end": stream["end"]} if "end" in stream else media
 
 

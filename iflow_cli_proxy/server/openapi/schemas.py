@@ -129,12 +129,11 @@ def _union(named: Mapping[str, str], may_lack_type: str) -> dict[str, Any]:
     """Members by their `type`; of other types nothing is checked."""
     members: list[Json] = []
     for kind, name in named.items():
-        member: dict[str, Json] = {
-            "title": kind,
-            "allOf": [{"$ref": REFERENCE + name}],
-            "properties": {"type": {"const": kind}},
-        }
-        members.append(member if kind == may_lack_type else {**member, "required": ["type"]})
+        member: dict[str, Json] = {"title": kind, "allOf": [{"$ref": REFERENCE + name}]}
+        if kind == may_lack_type:
+            members.append({**member, "properties": {"type": {"enum": [kind, None]}}})
+        else:
+            members.append({**member, "properties": {"type": {"const": kind}}, "required": ["type"]})
     other = {"type": {"type": "string", "minLength": 1, "not": {"enum": list(named)}}}
     members.append({"title": "any other type", "type": "object", "required": ["type"], "properties": other})
     return {"description": "What it is, `type` says. Of other types nothing is checked.", "anyOf": members}

@@ -80,13 +80,24 @@ export function fields(schema) {
   for (const [name, one] of Object.entries(whole.properties || {})) list.append(field(name, one, required.has(name)));
   if (list.childElementCount) box.append(list);
   for (const part of whole.allOf || []) {
-    if (part.if) box.append(fold({ class: "schema soft" }, `if ${condition(part.if)}`, () => fields(part.then)));
+    const wanted = needs(part.then || part);
+    if (wanted) box.append(el("p", { class: "soft" }, part.if ? `if ${condition(part.if)}: ` : "", `needs ${wanted}`));
+    else if (part.if) box.append(fold({ class: "schema soft" }, `if ${condition(part.if)}`, () => fields(part.then)));
     else box.append(...fields(part).childNodes);
   }
   if (branches(whole)) box.append(...inner(whole).filter((one) => one !== whole).map(folded));
   if (whole.items) box.append(el("p", { class: "soft" }, typeOf(whole)), ...inner(whole.items).map(folded));
   if (!box.childElementCount) box.append(el("p", { class: "soft" }, typeOf(whole)));
   return box;
+}
+
+/** Which fields must be there, for a schema that says nothing else. */
+function needs(schema) {
+  if (schema.$ref || schema.items || (schema.properties && !schema.required)) return "";
+  const inside = Object.values(schema.properties || {});
+  if (inside.some((one) => one.$ref || Object.keys(one).some((key) => key !== "type"))) return "";
+  if (schema.anyOf) return schema.anyOf.every(needs) ? schema.anyOf.map(needs).join(" or ") : "";
+  return inside.length > (schema.required || []).length ? "" : (schema.required || []).join(" and ");
 }
 
 function condition(schema) {

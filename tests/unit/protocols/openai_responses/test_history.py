@@ -41,6 +41,7 @@ def test_an_exchange_is_kept_with_an_id_for_every_item() -> None:
     assert kept(asking()).input == (HI | {"id": "in_1_0"},)
     assert [item["id"] for item in kept(asking(input=given)).input] == ["in_1_0", "msg_0", "in_1_2"]
     assert kept(asking(input=given)).input[0]["type"] == "message"
+    assert kept(asking(input=[{"type": None, "role": "user", "content": "Hi"}])).input[0]["type"] == "message"
     assert kept(asking()).id == "resp_1"
 
 

@@ -54,7 +54,6 @@ def test_an_example_stands_at_the_request_and_at_its_own_status() -> None:
 def test_a_stream_says_what_an_event_holds_and_how_it_ends() -> None:
     media = written()[0][2]["responses"]["200"]["content"]["text/event-stream"]
     assert media == {
-        "schema": {"type": "string"},
         "x-item-schema": {"$ref": "#/components/schemas/Event"},
         "x-end": "[DONE]",
     }
