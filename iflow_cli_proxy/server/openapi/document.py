@@ -37,15 +37,15 @@ def document() -> PageFile:
 def build() -> dict[str, Json]:
     files = {name: read(name) for name in FILES}
     shelf = Shelf()
-    failures = {
-        name: AdminFailures(read("admin_failures"), shelf) if name == ADMIN else Failures(read("failures"), shelf)
-        for name in FILES
-    }
+    failures = Failures(read("failures"), shelf)
+    of_admin = AdminFailures(read("admin_failures"), failures, shelf)
     recorded = read("answers")
     paths: dict[str, dict[str, Json]] = {}
     for name, file in files.items():
         access = file.get("access", "key")
-        writer = Writer(file["tag"]["name"], file["protocol"], failures[name], recorded, access)
+        writer = Writer(
+            file["tag"]["name"], file["protocol"], of_admin if name == ADMIN else failures, recorded, access
+        )
         for line, entry in file["operations"].items():
             for path, method, operation in writer.write(line, entry):
                 paths.setdefault(path, {})[method] = operation

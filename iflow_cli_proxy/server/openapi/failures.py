@@ -59,6 +59,10 @@ class Shelf:
                 return {"$ref": f"#/components/responses/{numbered}"}
         raise AssertionError("count() does not end")
 
+    def get(self, reference: Json) -> Json:
+        """What `put` gave a reference to."""
+        return self.found[reference["$ref"].rpartition("/")[2]]
+
 
 @dataclass(frozen=True)
 class Failures:

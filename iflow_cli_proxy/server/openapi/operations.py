@@ -133,7 +133,7 @@ class Writer:
         status = str(example.get("status", 200))
         found = responses[status]
         if "$ref" in found:
-            found = self.failures.shelf.found[found["$ref"].rpartition("/")[2]]
+            found = self.failures.shelf.get(found)
         kind = recorded["type"]
         media = found["content"].get(kind, {})
         shown = {**media.get("examples", {}), name: {"value": recorded["body"]}}
@@ -152,7 +152,10 @@ def _stream(stream: Entry) -> Json:
 
 def _told(told: Entry, headers: Iterable[str]) -> Json:
     response: dict[str, Json] = {"description": told["description"], "headers": _headers(headers)}
-    return {**response, "content": {_JSON: {"schema": _schema(told["schema"])}}} if "schema" in told else response
+    content = told.get("content", {_JSON: told["schema"]} if "schema" in told else {})
+    if content:
+        response["content"] = {kind: {"schema": _schema(schema)} for kind, schema in content.items()}
+    return response
 
 
 def _headers(names: Iterable[str]) -> dict[str, Json]:
