@@ -173,7 +173,7 @@ async def test_log_lines_arrive_by_themselves_until_it_is_paused(house: House) -
     await me.reads("the second", ".loglines")
     await me.press_choice("Error")
     await me.reads_no_more("the first", ".loglines")
-    await me.press_choice("Debug")
+    await me.press_choice("Info")
     await me.press("Pause")
     log.write([log_line("the third")])
     await me.reads("Go on (1 new)", ".heading")

@@ -22,8 +22,8 @@ from iflow_cli_proxy.telemetry.formats import FIELDS
 from iflow_cli_proxy.wiring.known import KEY_LIKE_ID
 
 _LOG: Final = logging.getLogger("iflow2api.access")
-_WATCHED: Final = frozenset({"/health", "/ready", METRICS_PATH, "/debug/live", "/admin/live", "/admin/logs"})
-"""Asked every few seconds by whoever watches, which would bury everything else; a log that shows itself above all."""
+_WATCHED: Final = frozenset({"/health", "/ready", METRICS_PATH, "/debug/live"})
+"""Asked every few seconds by whoever watches, which would bury everything else."""
 
 
 @web.middleware
@@ -55,12 +55,17 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
                     observe(exchange)
                 except Exception:
                     _LOG.exception("an observer of exchanges failed")
-        level = logging.DEBUG if request.path in _WATCHED and status == 200 else logging.INFO
+        level = logging.DEBUG if status < 400 and _is_a_look(request) else logging.INFO
         if state.settings.current.server.access_log and _LOG.isEnabledFor(level):
             duration_s = state.clock.monotonic() - exchange.started_at
             fields = {"request_id": exchange.request_id, "ms": round(duration_s * 1000, 1), **_facts(exchange)}
             path = _path(request, state)
             _LOG.log(level, "%s %s %d", request.method, path, status, extra={FIELDS: fields})
+
+
+def _is_a_look(request: web.Request) -> bool:
+    """Somebody watches or reads the admin page, whose files alone are fifty lines and would bury everything else."""
+    return request.method == "GET" and (request.path in _WATCHED or is_admin(request.path))
 
 
 def _is_somebodys(request: web.Request, exchange: Exchange, state: ServerState) -> bool:

@@ -43,7 +43,7 @@ export function sparkline(label) {
     const most = Math.max(1, ...values);
     const step = 120 / Math.max(1, values.length - 1);
     const line = values.map((value, index) =>
-      `${(index * step).toFixed(1)} ${(30 - (value / most) * 28).toFixed(1)}`,
+      `${(index * step).toFixed(1)} ${(31.5 - (value / most) * 30).toFixed(1)}`,
     ).join(" L");
     replace(
       node,

@@ -2,7 +2,7 @@
 
 import { h, prose, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { complain, toast } from "./toast.js";
+import { toast } from "./toast.js";
 import { later, t } from "./words.js";
 
 const ICONS = { ok: "ok", wait: "clock", warn: "warn", bad: "bad", idle: "idle", info: "info" };
@@ -85,7 +85,6 @@ export async function fetched(place, fetching, draw) {
     return true;
   } catch (error) {
     if (error.name !== "AbortError") replace(place, problem(error));
-    complain(error);
     return false;
   } finally {
     place.removeAttribute("aria-busy");

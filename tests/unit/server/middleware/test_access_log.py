@@ -10,6 +10,7 @@ from iflow_cli_proxy.config.schema import AuthSettings
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.gateway.record import CLIENT_GONE, Exchange
 from iflow_cli_proxy.telemetry.formats import FIELDS
+from tests.support.admin import admin_page
 from tests.support.fake_transport import FakeReply
 from tests.support.patience import until
 from tests.support.shell import QUESTION, REPLY, ask, shell, shell_state
@@ -80,6 +81,15 @@ async def test_who_watches_does_not_bury_everything_else(caplog: pytest.LogCaptu
         caplog.set_level(logging.DEBUG, LOGGER)
         await client.get("/debug/live")
     assert lines(caplog)[-1][0] == "GET /debug/live 200"
+
+
+async def test_reading_the_admin_page_does_not_either(caplog: pytest.LogCaptureFixture) -> None:
+    async with admin_page(is_signed_in=False) as browser:
+        assert (await browser.get("/admin/session")).status == 200
+        assert not lines(caplog)
+        assert (await browser.get("/admin/accounts")).status == 401
+        assert (await browser.post("/admin/login")).status >= 400
+    assert [message[:-3] for message, _ in lines(caplog)] == ["GET /admin/accounts ", "POST /admin/login "]
 
 
 async def test_everything_else_is_a_short_line(caplog: pytest.LogCaptureFixture) -> None:

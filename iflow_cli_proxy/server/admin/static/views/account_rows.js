@@ -19,7 +19,7 @@ const REASONS = {
 const ORIGINS = {
   ours: later("kept here"),
   live: later("another program's file"),
-  variable: later("environment variable"),
+  variable: later("environment or configuration"),
   config: later("configuration"),
 };
 const TYPES = { oauth: later("sign-in"), api_key: later("API key") };

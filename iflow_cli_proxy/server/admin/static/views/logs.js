@@ -21,7 +21,7 @@ const MARKS = { warning: "warn", error: "bad" };
 export const logsView = { title: later("Logs"), show };
 
 async function show(root, { signal }) {
-  const wish = { level: "debug", text: "", isPaused: false };
+  const wish = { level: "info", text: "", isPaused: false };
   let lines = [];
   let held = [];
   const list = h("ol", { class: "loglines card", tabindex: "0", "aria-label": t("Log lines, newest at the end") });
@@ -107,7 +107,7 @@ function lineNode(line) {
       { class: "said" },
       line.message,
       rest.map(oneField),
-      line.request_id && [" ", requestLink(line.request_id)],
+      request(line),
     ),
   );
 }
@@ -116,4 +116,9 @@ function oneField([name, value]) {
   return h("span", { class: "soft" }, ` ${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
 }
 
-const requestLink = (id) => h("a", { href: `#/requests/${encodeURIComponent(id)}` }, id);
+/** The id leads to the flight record; the page's own calls have none. */
+function request({ request_id: id, message }) {
+  if (!id) return null;
+  const link = h("a", { href: `#/requests/${encodeURIComponent(id)}` }, id);
+  return [" ", message.includes(" /admin") ? h("span", { class: "soft" }, id) : link];
+}

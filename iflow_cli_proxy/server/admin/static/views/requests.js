@@ -7,7 +7,7 @@ import { compact, money, span, when } from "../format.js";
 import { badge, empty, heading, problem } from "../parts.js";
 import { note } from "../router.js";
 import { table } from "../table.js";
-import { busy, complain } from "../toast.js";
+import { busy } from "../toast.js";
 import { later, t } from "../words.js";
 import { showFlight } from "./flight.js";
 
@@ -81,7 +81,6 @@ async function showPages(place, wish, signal) {
     await next();
   } catch (error) {
     if (error.name !== "AbortError") replace(place, problem(error));
-    complain(error);
   } finally {
     place.removeAttribute("aria-busy");
   }
