@@ -6,6 +6,7 @@ its request came.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from typing import Final
@@ -40,6 +41,8 @@ _SENDING_S: Final = 5.0
 """How long one batch may take, tries included."""
 _LAST_SPANS_S: Final = 2.0
 """For how long a collector that does not answer may hold up the end of the process."""
+_SILENCE_S: Final = 60.0
+_COMPLAINER: Final = logging.getLogger(OTLPSpanExporter.__module__)
 _NS: Final = 1_000_000_000
 
 
@@ -59,6 +62,8 @@ class OtlpSender:
             schedule_delay_millis=_BATCH_MS,
             max_export_batch_size=_MOST_AT_ONCE,
         )
+        self._complaints = _Seldom()
+        _COMPLAINER.addFilter(self._complaints)
         self._ids = _GivenIds()
         self._provider = TracerProvider(
             resource=Resource.create({"service.name": settings.service_name, "service.version": __version__}),
@@ -87,6 +92,22 @@ class OtlpSender:
         closing = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
         closing.start()
         closing.join(_LAST_SPANS_S)
+        _COMPLAINER.removeFilter(self._complaints)
+
+
+class _Seldom(logging.Filter):
+    """One line a minute of each kind: a collector that is down is complained of with every batch, for hours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told_at = self._told_at.get(record.msg)
+        if told_at is not None and record.created - told_at < _SILENCE_S:
+            return False
+        self._told_at[record.msg] = record.created
+        return True
 
 
 class _GivenIds(IdGenerator):

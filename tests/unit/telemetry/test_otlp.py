@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from typing import Final
@@ -89,7 +90,14 @@ def test_a_collector_that_stands_still_holds_up_neither_work_nor_end() -> None:
     assert closed_s < 4.0
 
 
-def test_nobody_is_harmed_where_no_collector_listens() -> None:
+def test_a_collector_that_is_down_harms_nobody_and_is_complained_of_seldom(caplog: pytest.LogCaptureFixture) -> None:
+    complainer = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     sender = open_sender(settings("http://127.0.0.1:9"))
     sender.send([ASKED])
+    for _ in range(50):
+        complainer.error("the collector is down")
+    assert caplog.text.count("the collector is down") == 1
     sender.close()
+    complainer.error("the collector is down")
+
+    assert caplog.text.count("the collector is down") == 2, "whoever else uses it is left alone"
