@@ -207,6 +207,8 @@ def record(example: Example, answer: Answer) -> None:
         for name in ("data", "models"):
             if isinstance(body, dict) and isinstance(body.get(name), list):
                 body[name] = body[name][:SHOWN_ROWS]
+        if isinstance(body, dict) and "secret" in body:
+            body["secret"] = "sk-told-once"
     found[example.id] = {"type": answer.type, "body": body}
     lines = (f"{jsonx.encode(name).decode()}: {jsonx.encode(shown).decode()}" for name, shown in sorted(found.items()))
     RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -117,7 +117,7 @@ function drawn(op) {
   op.box.addEventListener("toggle", () => {
     if (op.box.open) history.replaceState(null, "", `#${told.operationId}`);
   });
-  op.link = el("li", {}, el("a", { href: `#${told.operationId}`, title: told.summary },
+  op.link = el("li", {}, el("a", { href: `#${told.operationId}`, title: `${path}: ${told.summary}` },
     el("span", { class: `method ${method}` }, method === "delete" ? "DEL" : method.toUpperCase()), el("span", { class: "path" }, path)));
   op.text = [method, path, ...op.others, told.operationId, told.summary, told.tags[0]].join(" ").toLowerCase();
   shown.push(op);

@@ -76,3 +76,8 @@ async def test_i46_under_admin_it_is_for_whoever_is_signed_in() -> None:
     }
     assert before[PATHS.index("/docs")].headers["location"] == "/admin"
     assert {reply.status for reply in after} == {200}
+
+
+def test_the_admin_page_leads_there() -> None:
+    shell_of_page = PAGES.parents[1] / "admin" / "static" / "shell.js"
+    assert 'href: "/admin/docs"' in shell_of_page.read_text()
