@@ -204,6 +204,29 @@ async def test_no_view_is_wider_than_a_telephone(house: House, language: str) ->
         assert said.isascii() == (language == "en"), said
 
 
+async def test_everything_that_can_be_used_has_a_name_and_every_view_one_heading(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    for view in VIEWS:
+        await me.go(view)
+        assert await me.browser.script(NAMELESS) == [], view
+        assert await me.browser.script("return document.querySelectorAll('h1').length") == 1, view
+        assert (
+            await me.browser.script("return document.querySelectorAll('main, nav[aria-label], header.bar').length") >= 3
+        )
+
+
+NAMELESS = """
+const isLabelled = (node) => [...(node.labels ?? [])].some((one) => one.textContent.trim());
+const isNamed = (node) => node.ariaLabel || node.textContent.trim() || isLabelled(node);
+const nameless = [...document.querySelectorAll('input, select, textarea, button, a, meter, img, [role=img]')]
+  .filter((node) => !isNamed(node) && node.alt === undefined);
+const ids = [...document.querySelectorAll('[id]')].map((node) => node.id);
+const twice = ids.filter((id, index) => ids.indexOf(id) !== index);
+return [...nameless.map((node) => node.outerHTML.slice(0, 120)), ...twice];
+"""
+
+
 async def test_a_keyboard_is_enough(house: House) -> None:
     me = house.visitor
     await me.arrive()

@@ -65,7 +65,7 @@ async def log_access(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def _is_a_look(request: web.Request) -> bool:
     """Somebody watches or reads the admin page, whose files alone are fifty lines and would bury everything else."""
-    return request.method == "GET" and (request.path in _WATCHED or is_admin(request.path))
+    return request.method in ("GET", "HEAD") and (request.path in _WATCHED or is_admin(request.path))
 
 
 def _is_somebodys(request: web.Request, exchange: Exchange, state: ServerState) -> bool:

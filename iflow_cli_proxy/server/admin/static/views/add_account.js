@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { openDialog } from "../dialog.js";
-import { h, prose, replace } from "../dom.js";
+import { h, prose, replace, safeAddress } from "../dom.js";
 import { blame, choices, selectField, textField } from "../fields.js";
 import { fetched, notice } from "../parts.js";
 import { busy, toast } from "../toast.js";
@@ -89,6 +89,8 @@ function byKey(provider, done) {
     ),
   };
   const submit = h("button", { class: "primary", type: "submit" }, t("Add the account"));
+  const keyPage = safeAddress(provider.key_page ?? "");
+  const link = { href: keyPage, target: "_blank", rel: "noopener noreferrer" };
   const act = (event) => {
     event.preventDefault();
     const values = {
@@ -109,6 +111,7 @@ function byKey(provider, done) {
   return h(
     "form",
     { onsubmit: act },
+    keyPage && h("p", {}, h("a", link, t("Where this provider gives out keys"))),
     Object.values(fields).map((one) => one.node),
     h("footer", { class: "row end" }, submit),
   );
