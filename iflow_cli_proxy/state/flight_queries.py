@@ -49,7 +49,7 @@ def find(connection: sqlite3.Connection, request_id: str) -> Found | None:
 
 def last(connection: sqlite3.Connection, *, only_failed: bool = False) -> Found | None:
     """The one that was written last."""
-    which = FAILED if only_failed else ""
+    which = f"WHERE {FAILED}" if only_failed else ""
     return _one(connection, f"{which} ORDER BY exchanges.id DESC LIMIT 1", ())
 
 

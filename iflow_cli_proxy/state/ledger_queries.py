@@ -24,7 +24,7 @@ from iflow_cli_proxy.state.ledger_row import COLUMNS, Row, row_from
 By: TypeAlias = Literal["day", "model", "account", "key", "protocol", "provider"]
 
 DOLLARS: Final = "USD"
-FAILED: Final = "WHERE (error_kind <> '' OR status >= 400)"
+FAILED: Final = "(error_kind <> '' OR status >= 400)"
 """Which rows are failures."""
 _DAY: Final = "strftime('%Y-%m-%d', at, 'unixepoch'{zone})"
 _EXPRESSIONS: Final[Mapping[str, str]] = {
@@ -151,7 +151,7 @@ def spent_by_key(
 
 def recent(connection: sqlite3.Connection, most: int, *, only_failed: bool = False) -> list[Row]:
     """The rows that were written last, the newest first."""
-    which = FAILED if only_failed else ""
+    which = f"WHERE {FAILED}" if only_failed else ""
     return [row_from(found) for found in ask(connection, f"{_ROW} {which} ORDER BY id DESC LIMIT ?", (most,))]
 
 

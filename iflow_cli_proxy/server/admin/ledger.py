@@ -20,18 +20,20 @@ _LOOKS_EVERY: Final = 20_000
 """Steps of the database between two looks at the clock."""
 
 
-async def ask_ledger(path: Path, question: Callable[[sqlite3.Connection], T], *, nothing: T) -> T:
-    """The answer; `nothing` while nothing was ever written.
+async def ask_ledger(path: Path, question: Callable[[sqlite3.Connection], T], *, nothing: T, oldest: int = 1) -> T:
+    """The answer; `nothing` while nothing was ever written, or no tables as new as version `oldest`.
 
     Raises:
         Busy: it would take too long.
         StateError: the file cannot be read.
     """
-    return await asyncio.to_thread(_ask, path, question, nothing)
+    return await asyncio.to_thread(_ask, path, question, nothing, oldest)
 
 
-def _ask(path: Path, question: Callable[[sqlite3.Connection], T], nothing: T, longest_s: float = LONGEST_S) -> T:
-    connection = open_reader(path)
+def _ask(
+    path: Path, question: Callable[[sqlite3.Connection], T], nothing: T, oldest: int, longest_s: float = LONGEST_S
+) -> T:
+    connection = open_reader(path, oldest=oldest)
     if connection is None:
         return nothing
     ends_at = time.monotonic() + longest_s

@@ -16,6 +16,8 @@ def text_in(query: Mapping[str, str], name: str) -> str:
     text = query.get(name, "")
     if len(text) > LONGEST_TEXT:
         raise InvalidRequest(f"This is longer than {LONGEST_TEXT} characters.", param=name)
+    if any(ord(character) < 32 for character in text):
+        raise InvalidRequest("There are control characters in it.", param=name)  # a NUL ends a text of the database
     return text
 
 

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from iflow_cli_proxy.core.errors import NotFound
-from iflow_cli_proxy.server.admin import accounts, oauth, pages, playground, sign_in, socket, steering
+from iflow_cli_proxy.server.admin import accounts, keys, oauth, pages, playground, records, sign_in, socket, steering
 from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
 from iflow_cli_proxy.server.admin.paths import START
@@ -44,6 +44,13 @@ CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
     ("POST", "/accounts/{id}/disable", Needs.SESSION, accounts.stepping("disabled", accounts.disable)),
     ("POST", "/accounts/{id}/reset", Needs.SESSION, accounts.stepping("reset", accounts.reset)),
     ("POST", "/accounts/{id}/refresh", Needs.SESSION, accounts.stepping("refreshed", accounts.refresh)),
+    ("GET", "/keys", Needs.SESSION, keys.list_keys),
+    ("POST", "/keys", Needs.SESSION, keys.create_key),
+    ("POST", "/keys/{name}/rotate", Needs.SESSION, keys.rotate_key),
+    ("DELETE", "/keys/{name}", Needs.SESSION, keys.revoke_key),
+    ("GET", "/usage", Needs.SESSION, records.show_usage),
+    ("GET", "/requests", Needs.SESSION, records.list_requests),
+    ("GET", "/requests/{id}", Needs.SESSION, records.show_request),
     ("POST", "/oauth/url", Needs.SESSION, oauth.begin_code),
     ("POST", "/oauth/device", Needs.SESSION, oauth.begin_device),
     ("POST", "/oauth/paste", Needs.SESSION, oauth.paste),

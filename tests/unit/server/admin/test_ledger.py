@@ -39,7 +39,7 @@ def test_i48_a_question_without_end_is_given_up(tmp_path: Path) -> None:
     open_writer(path).close()
 
     with pytest.raises(Busy):
-        _ask(path, without_end, 0, longest_s=0.05)
+        _ask(path, without_end, 0, 1, longest_s=0.05)
 
 
 async def test_a_file_that_is_none_is_told_of(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_what_is_said_counts_within_its_limits() -> None:
     "read",
     [
         lambda: text_in({"x": "y" * 201}, "x"),
+        lambda: text_in({"x": "a\0b"}, "x"),
         lambda: number_in({"x": "-1"}, "x", usual=1, most=9),
         lambda: number_in({"x": "0"}, "x", usual=1, most=9, least=1),
         lambda: number_in({"x": "1e3"}, "x", usual=1, most=9),
