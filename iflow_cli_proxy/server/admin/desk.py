@@ -92,6 +92,7 @@ class Desk:
     async def check_password(self, given: str, address: str) -> None:
         """Raises RateLimited, Unauthenticated, or InvalidRequest (409) while there is no password."""
         self.throttle.knock(address)
+        await self.look()  # or the session that begins now would be ended for a password it knows
         kept = await asyncio.to_thread(self._file.load)
         async with self._hashing:
             is_right = await asyncio.to_thread(passwords.is_right, given, kept)

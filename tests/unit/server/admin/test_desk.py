@@ -53,6 +53,15 @@ async def test_before_the_first_run_no_password_is_right(desk: Desk) -> None:
     assert raised.value.code == "setup_needed"
 
 
+async def test_who_signs_in_with_a_new_password_at_once_stays_signed_in(desk: Desk) -> None:
+    AdminFile(desk.services.admin_file).save(hash_of("another good phrase"))
+    await desk.check_password("another good phrase", "a")
+    session = desk.sessions.begin()[1]
+    await desk.look()
+
+    assert not session.is_ended
+
+
 async def test_what_the_terminal_does_ends_everything_and_what_we_do_is_no_news(desk: Desk) -> None:
     await desk.set_first_password(desk.setup_token.reveal(), "correct horse battery", "a")
     session = desk.sessions.begin()[1]
