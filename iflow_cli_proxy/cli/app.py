@@ -14,6 +14,7 @@ import typer
 
 from iflow_cli_proxy.cli import (
     admin,
+    align,
     chat,
     completion,
     config,
@@ -25,6 +26,7 @@ from iflow_cli_proxy.cli import (
     launch,
     login,
     models,
+    replay,
     serve,
     token,
     top,
@@ -51,6 +53,8 @@ app.command()(models.models)
 app.command()(usage.usage)
 app.command()(top.top)
 app.command()(explain.explain)
+app.command()(replay.replay)
+app.command()(align.align)
 app.command()(doctor.doctor)
 app.command()(chat.chat)
 app.command()(launch.launch)

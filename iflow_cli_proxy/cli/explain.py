@@ -33,7 +33,7 @@ def explain(
     one = found(session(ctx, config), request_id, only_failed=not is_last)
     if save is not None:
         save_golden(one, save)
-        say(f"Saved to {save}.")
+        say(f"Saved to {save}. `iflow2api align {save}` holds it against what would be sent today.", is_to_copy=True)
     if as_json:
         print_json(one.as_json())
     elif save is None:

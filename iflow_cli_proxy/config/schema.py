@@ -270,7 +270,9 @@ class RecorderSettings:
     """How each exchange went, kept beside its row in the ledger: routes, attempts, times, headers without secrets."""
 
     enabled: bool = leaf(True, "Record how each exchange went; no words of it, see `contents`.")
-    contents: bool = leaf(False, "Keep what was said too: the bodies of both sides, secrets masked.")
+    contents: bool = leaf(
+        False, "Keep what was said too: the bodies of both sides, secrets masked; `iflow2api replay` needs them."
+    )
     max_body_bytes: int = leaf(262_144, "Kept of each body; the rest is cut.", low=1024, high=1 << 26)
     max_mb: int = leaf(64, "Size of all of it at which the oldest goes; 0: no limit.", low=0, high=1 << 20)
 

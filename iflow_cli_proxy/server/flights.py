@@ -19,12 +19,14 @@ from iflow_cli_proxy.core.secret import hide
 from iflow_cli_proxy.gateway.flight import GAP_LIMITS_S, Flight, FlownAttempt, Said, Tape, begun
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.telemetry.masking import credentials_in, shown_body, shown_headers, shown_query, shown_url
-from iflow_cli_proxy.telemetry.redact import redact
+from iflow_cli_proxy.telemetry.redact import redact, shown_name
 
 _MOST_FIELDS: Final = 100
 _LONGEST_NAME: Final = 100
 _MOST_NOTES: Final = 200
 _GOOD: Final = Said(kind="")
+_SHORT: Final = 100
+"""Characters of words that are likely to have been said before."""
 _HELD_BESIDE: Final = 8192
 """Bytes of memory: headers and the like."""
 
@@ -183,7 +185,7 @@ class _Shown:
             return ""
         for secret in self._secrets:
             words = hide(words, secret)
-        return redact(words)
+        return shown_name(words) if len(words) <= _SHORT else redact(words)
 
 
 def _secrets_of(flight: Flight) -> set[str]:

@@ -93,11 +93,16 @@ def credentials_in(*headers: Mapping[str, str]) -> set[str]:
     found = set()
     for one in headers:
         for name, value in one.items():
-            if _SPEAKS.search(name):
+            if _speaks_of_credentials(name):
                 found.add(value.partition(" ")[2].strip() or value.strip())
                 if "=" in value and name.lower() in _HIDDEN:
                     found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
     return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+
+
+@lru_cache(maxsize=1024)
+def _speaks_of_credentials(name: str) -> bool:
+    return _SPEAKS.search(name) is not None
 
 
 def shown_query(query: Mapping[str, str]) -> dict[str, str]:

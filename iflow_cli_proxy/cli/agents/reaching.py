@@ -34,7 +34,7 @@ _LOG_SHOWN: Final = 1500
 _LARGEST_ANSWER: Final = 8 << 20
 
 # A gateway on this desk is not called through a proxy, and its key goes nowhere else.
-_open: Final = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+open_directly: Final = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +112,14 @@ def _models(place: str, key: str) -> Json:
 def fetch(url: str, key: str) -> bytes:
     """What a gateway answers with status 200. Raises HTTPError for any other, OSError, HTTPException."""
     headers = {"authorization": f"Bearer {key or ANY_KEY}"}
-    with _open(urllib.request.Request(url, headers=headers), timeout=_ASKED_WITHIN_S) as answer:
+    with open_directly(urllib.request.Request(url, headers=headers), timeout=_ASKED_WITHIN_S) as answer:
         return bytes(answer.read(_LARGEST_ANSWER))
 
 
 def is_gateway(place: str) -> bool:
     """Whether one of ours answers there; what else listens is not asked twice."""
     try:
-        with _open(f"{place}/health", timeout=_ASKED_WITHIN_S) as answer:
+        with open_directly(f"{place}/health", timeout=_ASKED_WITHIN_S) as answer:
             told = jsonx.decode(answer.read(_LARGEST_ANSWER))
     except (OSError, HTTPException, jsonx.JsonError):
         return False

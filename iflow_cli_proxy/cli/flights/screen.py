@@ -247,7 +247,8 @@ def _bodies(flight: Mapping[str, Any], width: int, *, is_full: bool) -> Iterator
 
 def _body(body: str, width: int, *, is_full: bool) -> Iterator[Line]:
     shown = body if is_full else body[:_BODY_CHARACTERS]
-    told = [line for text in shown.splitlines() for line in _chopped(text, width - len(_INDENT))]
+    texts = [text for text in shown.splitlines() if text or is_full]  # events have blank lines between them
+    told = [line for text in texts for line in _chopped(text, width - len(_INDENT))]
     most = len(told) if is_full else _BODY_LINES
     for line in told[:most]:
         yield _INDENT + line, "dim"
