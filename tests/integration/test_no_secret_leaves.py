@@ -160,6 +160,17 @@ async def approve(scene: Scene, url: str) -> str:
         return reply.headers["location"]
 
 
+async def change_keys_and_settings_at_the_admin_page(scene: Scene) -> None:
+    """A new key is told once, to whoever made it; a password in a setting is told to nobody."""
+    for path, body in (("/admin/keys", {"name": "made-there"}), ("/admin/keys/made-there/rotate", {})):
+        made = await scene.order(path, body, is_heard=False)
+        scene.canaries.set_out(f"key of {path}", made["secret"])
+    changes = {"upstream.proxy": f"http://me:{scene.secret('password of a proxy')}@127.0.0.1:9"}
+    await scene.order("/admin/settings", {"changes": changes}, method="PATCH")
+    await scene.look("/admin/settings")
+    await scene.order("/admin/settings", {"changes": {"upstream.proxy": None}}, method="PATCH")
+
+
 async def watch_the_admin_page(scene: Scene) -> None:
     for path in (*ADMIN_PAGES, *(f"/admin/requests/{name}" for name in scene.ids)):
         await scene.look(path)
@@ -185,6 +196,7 @@ DEEDS: Final[tuple[Deed, ...]] = (
     explain_what_happened,
     sign_in_at_the_admin_page,
     steer_from_the_admin_page,
+    change_keys_and_settings_at_the_admin_page,
     watch_the_admin_page,
     print_the_settings,
 )
