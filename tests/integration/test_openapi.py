@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,11 +31,13 @@ from tests.support.described import (
     complaints,
     examples,
     faults,
+    one_of,
     operations,
     resolved,
     send,
 )
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.patience import PATIENCE_S
 
 KEY: Final = "sk-described-0123456789"
 EMBEDDED: Final = {
@@ -179,6 +182,30 @@ async def test_an_example_gets_the_answer_that_is_described(example: Example, re
     assert answer.headers["x-request-id"]
     if request.config.getoption("--regold"):
         record(example, answer)
+
+
+async def test_what_the_ledger_and_the_keys_hold_is_as_described() -> None:
+    async with described_gateway() as gateway, aiohttp.ClientSession() as session:
+        page = Browser(gateway, session)
+        await page.set_up()
+        for which in ("askPlayground.hello", "createKey.laptop"):
+            await ask(as_page(page), one_of(which))
+        async with asyncio.timeout(PATIENCE_S):
+            # A row is written a moment after its answer.
+            while not (rows := (await ask(as_page(page), one_of("listRequests.newest"))).json["requests"]):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        calls = {
+            "listRequests": "/admin/requests",
+            "getRequest": f"/admin/requests/{rows[0]['id']}",
+            "getUsage": "/admin/usage?by=day,model,key",
+            "listKeys": "/admin/keys",
+            "listAccounts": "/admin/accounts",
+        }
+        for name, path in calls.items():
+            reply = await page.get(path)
+            [operation] = [operation for _, _, operation in operations() if operation["operationId"] == name]
+            assert reply.status == 200
+            assert complaints(operation, Answer(reply.status, reply.headers, reply.body)) == [], name
 
 
 @pytest.mark.parametrize("example", [one for one in examples() if one.body is not None], ids=lambda example: example.id)

@@ -61,6 +61,10 @@ class Answer:
     body: bytes
 
     @property
+    def json(self) -> Any:
+        return jsonx.decode(self.body)
+
+    @property
     def type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0]
 
@@ -84,13 +88,18 @@ def examples() -> list[Example]:
     ]
 
 
+def one_of(id: str) -> Example:
+    """By `<operation>.<example>`."""
+    [found] = [one for one in examples() if one.id == id]
+    return found
+
+
 async def ask(sender: Sender, example: Example) -> Answer:
     """Send it, after those that have to come before."""
     ids = {}
     for name, earlier in example.told.get("after", {}).items():
         which, _, place = earlier.partition(" ")
-        [first] = [one for one in examples() if one.id == which]
-        value: Any = jsonx.decode((await ask(sender, first)).body)
+        value: Any = (await ask(sender, one_of(which))).json
         for step in place.split(".") if place else ():
             value = value[step]
         ids |= {name: value} if name else {}

@@ -65,19 +65,27 @@ class Writer:
             "operationId": entry["id"],
             "tags": [self.tag],
             "summary": entry["summary"],
-            "security": _security(method, entry.get("access", self.access), self._protocol(entry)),
+            "security": _security(method, self._access(entry), self._protocol(entry)),
         }
         if "description" in entry:
             operation["description"] = entry["description"]
         if params := _parameters(path, entry.get("params", {})):
             operation["parameters"] = params
         examples = entry.get("examples", {})
-        if "body" in entry:
-            operation["requestBody"] = _body(entry["body"], examples)
+        if (body := self._body_of(method, entry)) is not None:
+            operation["requestBody"] = _body(body, examples)
         operation["responses"] = self._responses(method, entry)
         if examples:
             operation["x-examples"] = [self._example(entry["id"], name, one) for name, one in examples.items()]
         return operation
+
+    def _body_of(self, method: str, entry: Entry) -> Json:
+        """Whatever changes something on the admin page is called JSON, if there is nothing in it, too."""
+        is_bare = method == "DELETE" and self._access(entry) == "session"
+        return entry.get("body", {"schema": "Nothing", "optional": True} if is_bare else None)
+
+    def _access(self, entry: Entry) -> str:
+        return str(entry.get("access", self.access))
 
     def _protocol(self, entry: Entry) -> str:
         return str(entry.get("protocol", self.protocol))
@@ -110,8 +118,8 @@ class Writer:
         return self.failures.responses(
             self._protocol(entry),
             entry.get("fails", ""),
-            is_open=entry.get("access", self.access) == "open",
-            has_body="body" in entry or method in _WITH_BODY,
+            is_open=self._access(entry) == "open",
+            has_body=method in _WITH_BODY or self._body_of(method, entry) is not None,
         )
 
     # --- examples -------------------------------------------------------------------------------------------------

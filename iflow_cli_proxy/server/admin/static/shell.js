@@ -63,7 +63,7 @@ export function showShell(page, session, redraw, { takesFocus }) {
     "div",
     { class: "foot" },
     ...preferences(session, redraw),
-    h("p", { class: "soft" }, `iflow2api ${session.version} · `, h("a", { href: "/admin/docs", id: "docs" }, t("API"))),
+    h("p", { class: "soft" }, `iflow2api ${session.version}`),
   );
   const side = h("div", { class: "side" }, nav, foot);
   const bar = h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, brand(), "iflow2api"), state, menu);

@@ -19,6 +19,7 @@ export function curl(base, method, path, example, body, key, ways) {
   if (path.startsWith("/admin") && method !== "get") pieces.push("-H", quoted(`Origin: ${base}`));
   if (shows("csrfToken")) pieces.push("-H", '"x-csrf-token: $TOKEN"');
   for (const [name, value] of Object.entries(example.headers || {})) pieces.push("-H", quoted(`${name}: ${value}`));
-  if (body !== undefined) pieces.push("-H", quoted("Content-Type: application/json"), "-d", quoted(JSON.stringify(body)));
+  if (body !== undefined || shows("csrfToken")) pieces.push("-H", quoted("Content-Type: application/json"));
+  if (body !== undefined) pieces.push("-d", quoted(JSON.stringify(body)));
   return pieces.join(" ");
 }

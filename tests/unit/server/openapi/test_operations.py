@@ -98,3 +98,13 @@ def test_a_body_may_be_left_out_where_it_says_so() -> None:
 def test_answers_by_media_type() -> None:
     operation = written("GET /x", answer={"text/css": {"type": "string"}}, also=[], stream=None, examples={})[0][2]
     assert operation["responses"]["200"]["content"] == {"text/css": {"schema": {"type": "string"}}}
+
+
+def test_a_deletion_on_the_admin_page_is_called_json_with_nothing_in_it() -> None:
+    bare = {"access": "session", "also": [], "stream": None, "examples": {}}
+    entry = {name: value for name, value in ENTRY.items() if name != "body"} | bare
+    writer = Writer("Tag", "openai_chat", Failures(read("failures"), Shelf()), {})
+    [(_, _, operation)] = writer.write("DELETE /x", entry)
+
+    assert operation["requestBody"]["required"] is False
+    assert "415" in operation["responses"]
