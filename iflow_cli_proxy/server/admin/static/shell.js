@@ -117,7 +117,7 @@ function preferences(session, redraw) {
   };
   return [
     h("div", { class: "row tight" }, tastes(redraw)),
-    h("a", { class: "button quiet small wide", href: "/admin/docs" }, icon("info"), t("API reference")),
+    h("a", { class: "button quiet small wide", href: "/admin/docs", id: "docs" }, icon("info"), t("API reference")),
     h(
       "button",
       { class: "quiet small wide", onclick: changePassword, id: "password" },
