@@ -121,9 +121,9 @@ class Browser:
             seen = await self.script(f"return document.querySelector({jsonx.encode(selector).decode()})?.innerText")
 
     async def until(self, truth: str, why: str = "") -> Any:
-        """Wait until this expression of the page is true; its value. `why` is for whoever reads the failure."""
+        """Wait until this expression of the page, which may wait itself, is true; its value. `why` explains a failure."""
         ends_at = time.monotonic() + _APPEARS_WITHIN_S
-        while not (value := await self.script(f"return ({truth})")):
+        while not (value := await self.script(f"return (async () => {truth})()")):
             if time.monotonic() > ends_at:
                 stands = await self.script("return document.body.innerText")
                 raise AssertionError(f"never true: {why or truth}; at {await self.address()} stands:\n{stands}")

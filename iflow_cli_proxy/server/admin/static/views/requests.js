@@ -1,9 +1,10 @@
 // The request log: what was asked, by whom, and what became of it; each leads to its flight record.
 
 import { get, withQuery } from "../api.js";
-import { h, replace } from "../dom.js";
+import { h, replace, say } from "../dom.js";
 import { textField, toggle } from "../fields.js";
 import { compact, money, span, when } from "../format.js";
+import { listen } from "../live.js";
 import { badge, empty, heading, problem } from "../parts.js";
 import { note } from "../router.js";
 import { table } from "../table.js";
@@ -30,8 +31,21 @@ async function showLog(root, query, signal) {
     return showPages(place, wish, signal);
   };
   const reload = h("button", { class: "secondary", onclick: load }, t("Refresh"));
+  tellOfNewOnes(reload, signal);
   root.append(heading(t("Requests"), reload), filters(wish, load), place);
   await load();
+}
+
+/** The list stays as it is while somebody reads it; the button says that there is more. */
+function tellOfNewOnes(button, signal) {
+  let shown = null;
+  const tell = ({ totals }) => {
+    shown ??= totals.requests;
+    const fresh = totals.requests - shown;
+    say(button, fresh > 0 ? t("Refresh ({n} new)", { n: compact(fresh) }) : t("Refresh"));
+  };
+  button.addEventListener("click", () => (shown = null));
+  listen("snapshot", tell, signal);
 }
 
 function filters(wish, load) {
