@@ -121,7 +121,7 @@ class Browser:
             seen = await self.script(f"return document.querySelector({jsonx.encode(selector).decode()})?.innerText")
 
     async def until(self, truth: str, why: str = "") -> Any:
-        """Wait until this expression of the page, which may wait itself, is true; its value. `why` explains a failure."""
+        """Wait until this expression of the page (it may `await`) is true; its value. `why` explains a failure."""
         ends_at = time.monotonic() + _APPEARS_WITHIN_S
         while not (value := await self.script(f"return (async () => {truth})()")):
             if time.monotonic() > ends_at:

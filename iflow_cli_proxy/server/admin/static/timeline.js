@@ -2,7 +2,10 @@
 
 import { h, svg } from "./dom.js";
 import { span } from "./format.js";
+import { errorWord } from "./kinds.js";
 import { t } from "./words.js";
+
+const SEEN = 0.004;
 
 /** A bar for each attempt; what it shows stands in words beside it. */
 export function timeline(attempts, durationS) {
@@ -36,13 +39,15 @@ function line(attempt, end) {
     ["waiting", headers, content],
     ["streaming", content, ended],
   ];
-  const bar = ([kind, from, to]) =>
-    to > from && svg("rect", { class: kind, x: share(from, end), width: share(to - from, end), height: "100%" });
+  const bar = ([kind, from, to]) => {
+    const width = share(Math.max(to - from, end * SEEN), end); // as wide as can be seen
+    return to > from && svg("rect", { class: kind, x: share(from, end), width, height: "100%" });
+  };
   const words = [
     `${attempt.n ?? ""} ${attempt.account || ""}`.trim(),
     attempt.route,
     attempt.status ? String(attempt.status) : null,
-    attempt.error_kind,
+    attempt.error_kind && errorWord(attempt.error_kind),
     span(ended - started),
   ];
   return h(

@@ -5,6 +5,7 @@ import { confirm } from "../dialog.js";
 import { h, prose } from "../dom.js";
 import { compact, distance, money, when, whole } from "../format.js";
 import { icon } from "../icons.js";
+import { errorWord } from "../kinds.js";
 import { facts, stateBadge } from "../parts.js";
 import { actButton, toast } from "../toast.js";
 import { later, t } from "../words.js";
@@ -56,7 +57,7 @@ export function accountCard(account, reload) {
       [t("Expires"), account.expires_at ? when(account.expires_at, distance(account.expires_at)) : t("never")],
       [t("Running"), compact(account.in_flight)],
       [t("Failures in a row"), account.failures_in_a_row || null],
-      [t("Last error"), account.last_error?.replaceAll("_", " ")],
+      [t("Last error"), account.last_error && errorWord(account.last_error)],
     ]),
     actions(account, reload),
   );

@@ -5,6 +5,7 @@ import { minuteBars, sparkline } from "../charts.js";
 import { confirm } from "../dialog.js";
 import { h, keep, replace, say } from "../dom.js";
 import { compact, number, percent, span, whole } from "../format.js";
+import { errorWord } from "../kinds.js";
 import { lastSnapshot, listen } from "../live.js";
 import { badge, empty, heading, notice, tile } from "../parts.js";
 import { busy, toast } from "../toast.js";
@@ -75,7 +76,7 @@ function rates() {
 }
 
 function kinds(counts) {
-  const told = Object.entries(counts ?? {}).map(([kind, count]) => `${count} × ${kind.replaceAll("_", " ")}`);
+  const told = Object.entries(counts ?? {}).map(([kind, count]) => `${count} × ${errorWord(kind)}`);
   return told.join(", ") || t("none");
 }
 
@@ -173,7 +174,7 @@ function drawAccount(node, account) {
     ),
     rests.map(restLine),
     open?.length ? h("p", { class: "soft" }, t("Circuit open: {names}", { names: open.join(", ") })) : null,
-    last ? h("p", { class: "soft" }, t("Last error: {kind}", { kind: last.replaceAll("_", " ") })) : null,
+    last ? h("p", { class: "soft" }, t("Last error: {kind}", { kind: errorWord(last) })) : null,
   );
 }
 

@@ -1,10 +1,10 @@
 // One request from the flight recorder: its route, every attempt over time, what was changed, what went over the wire.
 
 import { get } from "../api.js";
-import { h } from "../dom.js";
+import { h, prose } from "../dom.js";
 import { bytes, compact, money, number, span, when } from "../format.js";
 import { icon } from "../icons.js";
-import { copyButton, facts, fetched, heading, notice } from "../parts.js";
+import { copyButton, facts, fetched, heading, notice, problem } from "../parts.js";
 import { timeline } from "../timeline.js";
 import { t } from "../words.js";
 import { messages } from "./flight_messages.js";
@@ -27,6 +27,7 @@ function draw({ row, flight }) {
     return [summary(row ?? {}), notice("info", h("p", {}, why))];
   }
   return [
+    failure(flight.error),
     summary(row ?? {}),
     route(flight),
     attempts(flight, row),
@@ -35,6 +36,9 @@ function draw({ row, flight }) {
     messages(flight),
   ];
 }
+
+/** What the client was told, with the next thing to try. */
+const failure = (error) => (error?.message ? problem(error) : null);
 
 function summary(row) {
   const given = (value, shown = value) => (value ? shown : null);
@@ -101,7 +105,7 @@ function attempt(one) {
     {},
     h("p", { class: "row" }, outcome(one), h("strong", {}, one.account), h("span", { class: "soft" }, one.route)),
     one.url && h("p", {}, h("code", { class: "wrap soft" }, one.url)),
-    one.message && h("p", { class: "wrap" }, one.message),
+    one.message && h("p", { class: "wrap" }, prose(one.message)),
     one.retry && h("p", { class: "soft" }, t("Tried again: {why}", { why: one.retry })),
   );
 }
@@ -116,8 +120,8 @@ function changes({ notes = [], repairs = 0 }) {
 
 /** Silences between chunks: how many were how long. */
 function gaps(given) {
-  if (!given?.chunks) return null;
-  const most = Math.max(1, ...(given.buckets ?? []).map(([, count]) => count));
+  if (!given?.buckets?.some(([, count]) => count > 0)) return null;
+  const most = Math.max(1, ...given.buckets.map(([, count]) => count));
   const line = ([edge, count], index, all) => {
     const before = span(Number(all[index - 1]?.[0] ?? 0));
     const name = edge === "inf" ? t("over {time}", { time: before }) : t("up to {time}", { time: span(Number(edge)) });
@@ -136,10 +140,13 @@ function gaps(given) {
   return card(
     t("Gaps between chunks"),
     h("p", { class: "soft" }, words),
-    h("ul", { class: "gaps" }, (given.buckets ?? []).map(line)),
+    h("ul", { class: "gaps" }, given.buckets.map(line)),
   );
 }
 
 const card = (title, ...content) => h("section", { class: "card", "aria-label": title }, h("h2", {}, title), content);
 
-const bullets = (items) => items.length > 0 && h("ul", { class: "bullets" }, items.map((item) => h("li", {}, item)));
+function bullets(items) {
+  const line = (item) => h("li", {}, typeof item === "string" ? prose(item) : item);
+  return items.length > 0 && h("ul", { class: "bullets" }, items.map(line));
+}

@@ -31,7 +31,7 @@ const numbered = (title, list) => (list ?? []).map((message, index) =>
 function one(title, message) {
   const head = [
     message.method,
-    message.path,
+    message.path ?? message.url,
     message.status,
     message.bytes === undefined ? "" : bytes(message.bytes),
   ].filter(Boolean).join(" · ");

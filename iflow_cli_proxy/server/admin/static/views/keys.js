@@ -34,8 +34,8 @@ function keyTable(keys, reload) {
     { label: t("State"), cell: (key) => stateBadge(key.state) },
     { label: t("Limits"), cell: limits },
     { label: t("May use"), cell: reach },
-    { label: t("Today"), isNumber: true, cell: (key) => used(key.used?.today) },
-    { label: t("This month"), isNumber: true, cell: thisMonth },
+    { label: t("Today"), isNumber: true, cell: (key) => usedIn(key, "day") },
+    { label: t("This month"), isNumber: true, cell: (key) => usedIn(key, "month") },
     { label: t("Expires"), cell: expires },
     { label: t("Actions"), className: "actions", cell: (key) => actions(key, reload) },
   ];
@@ -48,7 +48,6 @@ function keyTable(keys, reload) {
 }
 
 const nameOf = (key) => [h("strong", {}, key.name), h("code", { class: "soft" }, key.masked)];
-const thisMonth = (key) => (key.budget ? [used(key.used?.month), spent(key)] : used(key.used?.month));
 const expires = (key) => (key.expires_at ? when(key.expires_at, distance(key.expires_at)) : t("never"));
 
 function limits(key) {
@@ -76,6 +75,12 @@ function reach(key) {
   return told.length ? told.join(", ") : h("span", { class: "soft" }, t("everything"));
 }
 
+/** What it used, and beneath it how much of a budget for that time is gone. */
+function usedIn(key, per) {
+  const sums = per === "day" ? key.used?.today : key.used?.month;
+  return key.budget?.per === per ? [used(sums), spent(key.budget, sums ?? {})] : used(sums);
+}
+
 function used(sums) {
   if (!sums?.requests) return "–";
   const price = money(sums.cost);
@@ -84,12 +89,10 @@ function used(sums) {
   return h("ul", { class: "plain" }, words.filter(Boolean).map((line) => h("li", {}, line)));
 }
 
-/** How much of the budget is gone, as a meter with its words. */
-function spent(key) {
-  if (!key.budget) return null;
-  const sums = (key.budget.per === "day" ? key.used?.today : key.used?.month) ?? {};
-  const amount = (key.budget.unit === "usd" ? sums.cost?.USD : sums.tokens) ?? 0;
-  const share = Math.min(1, amount / key.budget.amount);
+/** A meter with its words. */
+function spent(budget, sums) {
+  const gone = (budget.unit === "usd" ? sums.cost?.USD : sums.tokens) ?? 0;
+  const share = Math.min(1, gone / budget.amount);
   const said = t("{percent} % of the budget", { percent: Math.round(share * 100) });
   const meter = h(
     "meter",

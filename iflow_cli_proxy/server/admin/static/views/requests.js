@@ -4,6 +4,7 @@ import { get, withQuery } from "../api.js";
 import { h, replace, say } from "../dom.js";
 import { textField, toggle } from "../fields.js";
 import { compact, money, span, when } from "../format.js";
+import { errorWord } from "../kinds.js";
 import { listen } from "../live.js";
 import { badge, empty, heading, problem } from "../parts.js";
 import { note } from "../router.js";
@@ -125,7 +126,7 @@ function logTable(rows) {
 export function outcome(row) {
   if (!row.error_kind) return badge("ok", String(row.status || "200"));
   const kind = row.error_kind === "client_gone" ? "idle" : "bad";
-  return badge(kind, [row.status, row.error_kind.replaceAll("_", " ")].filter(Boolean).join(" "));
+  return badge(kind, [row.status, errorWord(row.error_kind)].filter(Boolean).join(" "));
 }
 
 function model({ model_asked: asked, model_served: served }) {
