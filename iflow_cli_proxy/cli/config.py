@@ -147,11 +147,11 @@ def set_value(
     as_json: JsonOption = False,
 ) -> None:
     """Change one setting in overrides.toml, after checking what would come of it."""
-    from iflow_cli_proxy.cli.saving import save_settings, was_wrong_before
     from iflow_cli_proxy.config import values
     from iflow_cli_proxy.config.names import find_leaf, type_of_entry
     from iflow_cli_proxy.config.origin import dotted
     from iflow_cli_proxy.core.errors import ConfigError
+    from iflow_cli_proxy.wiring.saving import save_settings, was_wrong_before
 
     opened = session(ctx, config)
     paths = opened.paths()
@@ -161,7 +161,7 @@ def set_value(
 
     try:
         _refuse_mismatch(found, spec, raw)
-        save_settings(opened, [(found, raw)], before=lambda: _make_true(found, raw, opened))
+        save_settings(opened.sources(), opened.paths(), [(found, raw)], before=lambda: _make_true(found, raw, opened))
     except ConfigError as error:
         if was_wrong_before(error):
             raise

@@ -34,6 +34,7 @@ from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.secret import Secret, mask_url
 from iflow_cli_proxy.pool.account import Account
 from iflow_cli_proxy.pool.saved import AuthType
+from iflow_cli_proxy.server.admin.settings import Steering
 from iflow_cli_proxy.server.descriptors import raise_descriptor_limit
 from iflow_cli_proxy.server.listener import Listener
 from iflow_cli_proxy.server.memory import settle_memory
@@ -86,8 +87,13 @@ async def run_plan(plan: ServePlan) -> None:
             home = Path(stack.enter_context(TemporaryDirectory(prefix="iflow2api-demo-")))
             paths, environ = replace(paths, accounts_dir=home / "accounts", ledger_file=home / "usage.sqlite3"), {}
 
+        sources = plan.session.sources(plan.flags)
+
         def build() -> Settings:
-            return checked(_settings(plan, demo), paths, environ)
+            return checked(adapt(sources.load()[0]), paths, environ)
+
+        def adapt(settings: Settings) -> Settings:
+            return _adapted(settings, plan, demo)
 
         live = Live(_named_as_typed(build, plan.flags))
         log = start_logging(live.current.logging)
@@ -112,7 +118,8 @@ async def run_plan(plan: ServePlan) -> None:
             settle_memory()
 
         raise_descriptor_limit()
-        await run_server(services, watch=watch, on_ready=on_ready, log=log)
+        steering = Steering(sources=sources, paths=paths, adapt=adapt, reload=watch.reload)
+        await run_server(services, watch=watch, on_ready=on_ready, log=log, steering=steering)
 
 
 def _demo_delay_s(environ: Mapping[str, str]) -> float | None:
@@ -133,8 +140,8 @@ def _named_as_typed(build: Callable[[], Settings], flags: Mapping[str, object]) 
         raise
 
 
-def _settings(plan: ServePlan, demo: ProviderSettings | None) -> Settings:
-    settings, _ = plan.session.load(plan.flags)
+def _adapted(settings: Settings, plan: ServePlan, demo: ProviderSettings | None) -> Settings:
+    """With what only this process serves."""
     if plan.upstream:
         return with_upstream(settings, plan.upstream, plan.upstream_key)
     if demo is None:

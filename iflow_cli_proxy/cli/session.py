@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from iflow_cli_proxy.config.load import Sources
     from iflow_cli_proxy.config.origin import Origins
     from iflow_cli_proxy.config.schema import Settings
     from iflow_cli_proxy.state.paths import Paths
@@ -45,14 +46,18 @@ class Session:
         Raises:
             InvalidConfig: with every mistake.
         """
-        from iflow_cli_proxy.config.load import load_files
+        return self.sources(flags).load()
+
+    def sources(self, flags: Mapping[str, object] | None = None) -> Sources:
+        """Where those come from."""
+        from iflow_cli_proxy.config.load import Sources
 
         paths = self.paths()
-        return load_files(
-            paths.config_file,
-            paths.overrides_file,
+        return Sources(
+            config_file=paths.config_file,
+            overrides_file=paths.overrides_file,
             environ=self.environ,
-            flags=flags,
+            flags=flags or {},
             is_config_required=self.config_file is not None,
         )
 

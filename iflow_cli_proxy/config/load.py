@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -34,6 +34,32 @@ class ConfigText:
 
     name: str
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where the settings of one process come from."""
+
+    config_file: FilePath
+    overrides_file: FilePath
+    environ: Mapping[str, str]
+    flags: Mapping[str, object] = field(default_factory=dict)
+    """By dotted names; None for one that was not given."""
+    is_config_required: bool = False
+    """A person has named the config file, so it must be there."""
+
+    def load(self) -> tuple[Settings, Origins]:
+        """Raises InvalidConfig with every mistake."""
+        return self.load_with(read_text(self.overrides_file))
+
+    def load_with(self, overrides: ConfigText | None) -> tuple[Settings, Origins]:
+        """The same as if overrides.toml said this."""
+        return load(
+            config=read_text(self.config_file, is_required=self.is_config_required),
+            overrides=overrides,
+            environ=self.environ,
+            flags=self.flags,
+        )
 
 
 def load(
@@ -72,12 +98,13 @@ def load_files(
     Raises:
         InvalidConfig: a file cannot be read, or with every mistake of every source.
     """
-    return load(
-        config=read_text(config, is_required=is_config_required),
-        overrides=read_text(overrides),
+    return Sources(
+        config_file=config,
+        overrides_file=overrides,
         environ=environ,
-        flags=flags,
-    )
+        flags=flags or {},
+        is_config_required=is_config_required,
+    ).load()
 
 
 def read_text(path: FilePath, *, is_required: bool = False) -> ConfigText | None:

@@ -21,6 +21,7 @@ from iflow_cli_proxy.core.errors import Draining
 from iflow_cli_proxy.gateway.exchange import Gateway
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.server.admin.desk import Desk
+from iflow_cli_proxy.server.admin.settings import Steering
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
 from iflow_cli_proxy.server.books import Books
@@ -227,9 +228,12 @@ async def serve(
     watch: ReloadWatch | None,
     on_ready: Callable[[Server, Listener], Awaitable[None]],
     log: BackgroundHandler | None = None,
+    steering: Steering | None = None,
 ) -> None:
-    """Run until a signal ends it; `on_ready` is called once connections are accepted."""
+    """Run until a signal ends it; `on_ready` is called once connections are accepted. `steering` is how the admin page
+    changes settings."""
     server = Server(services, log=log)
+    server.desk.steering = steering
     try:
         listener = await server.start()
         _on_signals((signal.SIGTERM, signal.SIGINT), server.stop)

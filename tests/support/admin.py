@@ -10,7 +10,11 @@ from typing import Any, Final
 
 import aiohttp
 
+from iflow_cli_proxy.config.live import ReloadWatch
+from iflow_cli_proxy.config.load import Sources
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.server.admin.settings import Steering
+from iflow_cli_proxy.state.paths import find_paths
 from tests.support.gateway import RunningGateway, running_gateway
 
 PASSWORD: Final = "correct horse battery"
@@ -97,10 +101,28 @@ async def admin_page(
         running_gateway(toml, environ, home=home) as gateway,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
+        steer(gateway, toml, environ or {})
         browser = Browser(gateway, http)
         if is_signed_in:
             assert (await browser.set_up()).status == 200
         yield browser
+
+
+def steer(gateway: RunningGateway, toml: str, environ: Mapping[str, str]) -> None:
+    """Let settings be changed as under `serve`; the flags are those that `running_gateway` serves with."""
+    paths = find_paths({"IFLOW2API_HOME": str(gateway.services.admin_file.parent)})
+    paths.config_file.write_text(toml)
+    flags = {"server.port": 0, "server.host": "127.0.0.1"}
+    sources = Sources(config_file=paths.config_file, overrides_file=paths.overrides_file, environ=environ, flags=flags)
+    watch = ReloadWatch(
+        gateway.services.settings,
+        (paths.config_file, paths.overrides_file),
+        lambda: sources.load()[0],
+        report=lambda reload: None,
+    )
+    gateway.server.desk.steering = Steering(
+        sources=sources, paths=paths, adapt=lambda settings: settings, reload=watch.reload
+    )
 
 
 def another(browser: Browser) -> Browser:

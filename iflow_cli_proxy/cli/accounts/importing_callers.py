@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from iflow_cli_proxy.cli.output import print_table, say
-from iflow_cli_proxy.cli.saving import save_settings
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.origin import DEFAULT, Origins, dotted
 from iflow_cli_proxy.config.schema import Settings
@@ -20,6 +19,7 @@ from iflow_cli_proxy.pool.client_key import ClientKey
 from iflow_cli_proxy.signin.foreign.client_keys import ForeignKeys, Setting, read_foreign_keys, with_pools
 from iflow_cli_proxy.signin.foreign.reading import Callers
 from iflow_cli_proxy.state.keys import KeyFile
+from iflow_cli_proxy.wiring.saving import save_settings
 
 NEW: Final = "new"
 IMPORTED: Final = "imported"
@@ -98,7 +98,7 @@ def write_callers(plan: CallerPlan, opened: Session) -> None:
         one.result = ALREADY_THERE if taken is None else IMPORTED
         one.key = one.key if taken is None else replace(taken, pool="", accounts=one.key.accounts)
     if changes := (*pools, *plan.settings):
-        save_settings(opened, changes)
+        save_settings(opened.sources(), opened.paths(), changes)
         plan.is_saved = True
     if pooled := {key.name: key for key in kept if key.pool}:
         file.change(pooled, lambda key: replace(key, pool=pooled[key.name].pool, accounts=()))

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from iflow_cli_proxy.cli.accounts.naming import name_of, open_accounts
-from iflow_cli_proxy.cli.saving import save_settings
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config import checks
 from iflow_cli_proxy.config.load import read_text
@@ -25,6 +24,7 @@ from iflow_cli_proxy.signin.signed_in import SignedIn
 from iflow_cli_proxy.state.overrides import REMOVED
 from iflow_cli_proxy.state.profiles import forget_profile, list_profiles
 from iflow_cli_proxy.wiring.accounts import Accounts
+from iflow_cli_proxy.wiring.saving import save_settings
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _NEXT_KEY: Final = "`iflow2api login {name} --api-key` adds a key to it"
@@ -72,7 +72,7 @@ def add_upstream(
             now = accounts.clock.now()
             made.append(enrol(accounts.store, name, signed_in, now=now, entropy=accounts.entropy).account)
 
-    save_settings(opened, changes, before=keep_key)
+    save_settings(opened.sources(), opened.paths(), changes, before=keep_key)
     return open_accounts(opened), made[0] if made else None
 
 
@@ -125,7 +125,7 @@ def refuse_removal(opened: Session, name: str) -> list[SavedAccount]:
 def remove_upstream(opened: Session, name: str, accounts: Sequence[SavedAccount]) -> None:
     """Its table, its accounts and what was found out about it. Raises GatewayError."""
     name = name.lower()
-    save_settings(opened, [(("providers", name), REMOVED)])
+    save_settings(opened.sources(), opened.paths(), [(("providers", name), REMOVED)])
     store = open_accounts(opened, can_ask=False, opens_secrets=False).store
     for account in accounts:
         store.delete(account.id)

@@ -27,6 +27,7 @@ from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash, Stamp
 from iflow_cli_proxy.wiring.services import Services
 
 if TYPE_CHECKING:
+    from iflow_cli_proxy.server.admin.settings import Steering
     from iflow_cli_proxy.server.admin.socket import Socket
 
 _LOG: Final = logging.getLogger("iflow2api.admin")
@@ -45,6 +46,8 @@ class Desk:
         self.throttle = Throttle(state.clock)
         self.setup_token = Secret()
         """Opens the first run once, while there is no password; empty else."""
+        self.steering: Steering | None = None
+        """How settings are changed; None for a server that was not started from files."""
         self.sockets: set[Socket] = set()
         self.flows = Flows(state, self.keep)
         self._file = AdminFile(services.admin_file)

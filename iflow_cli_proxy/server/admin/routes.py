@@ -8,7 +8,19 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from iflow_cli_proxy.core.errors import NotFound
-from iflow_cli_proxy.server.admin import accounts, keys, oauth, pages, playground, records, sign_in, socket, steering
+from iflow_cli_proxy.server.admin import (
+    accounts,
+    keys,
+    models,
+    oauth,
+    pages,
+    playground,
+    records,
+    settings,
+    sign_in,
+    socket,
+    steering,
+)
 from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.guard import Answer, Handler, Needs, guarded
 from iflow_cli_proxy.server.admin.paths import START
@@ -48,6 +60,10 @@ CALLS: Final[tuple[tuple[str, str, Needs, Handler], ...]] = (
     ("POST", "/keys", Needs.SESSION, keys.create_key),
     ("POST", "/keys/{name}/rotate", Needs.SESSION, keys.rotate_key),
     ("DELETE", "/keys/{name}", Needs.SESSION, keys.revoke_key),
+    ("GET", "/models", Needs.SESSION, models.list_models),
+    ("PUT", "/models/aliases", Needs.SESSION, settings.replace_aliases),
+    ("GET", "/settings", Needs.SESSION, settings.show_settings),
+    ("PATCH", "/settings", Needs.SESSION, settings.change_settings),
     ("GET", "/usage", Needs.SESSION, records.show_usage),
     ("GET", "/requests", Needs.SESSION, records.list_requests),
     ("GET", "/requests/{id}", Needs.SESSION, records.show_request),

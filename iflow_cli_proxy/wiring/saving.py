@@ -1,40 +1,42 @@
-"""Settings that a command writes: into overrides.toml, once what would come of them is known to be fine.
-
-Imported only by commands that write settings.
-"""
+"""Settings that a command or the admin page writes: into overrides.toml, once what would come of them is known to be
+fine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from iflow_cli_proxy.cli.session import Session
-from iflow_cli_proxy.config.load import ConfigText, load, read_text
+from iflow_cli_proxy.config.load import ConfigText, Sources
 from iflow_cli_proxy.config.origin import InvalidConfig
+from iflow_cli_proxy.config.schema import Settings
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.state.overrides import Override, set_overrides
+from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.checking import checked
 
 _UNSAVED: Final = " (not saved)"
 
 
-def save_settings(opened: Session, changes: Sequence[Override], *, before: Callable[[], None] | None = None) -> None:
-    """Write settings together or not at all. `before` runs when they are fine and before they are saved.
+def save_settings(
+    sources: Sources,
+    paths: Paths,
+    changes: Sequence[Override],
+    *,
+    before: Callable[[], None] | None = None,
+    adapt: Callable[[Settings], Settings] = lambda settings: settings,
+) -> None:
+    """Write settings together or not at all. `before` runs when they are fine and before they are saved; `adapt` is
+    what the process makes of its settings, such as `serve --upstream`.
 
     Raises:
         ConfigError: with this the configuration would be wrong, or `serve` would refuse to start.
         StateError: overrides.toml cannot be read or written.
     """
-    paths = opened.paths()
 
     def check(new_text: str) -> None:
-        settings, _ = load(
-            config=read_text(paths.config_file, is_required=opened.config_file is not None),
-            overrides=ConfigText(f"{paths.overrides_file}{_UNSAVED}", new_text),
-            environ=opened.environ,
-        )
+        settings, _ = sources.load_with(ConfigText(f"{paths.overrides_file}{_UNSAVED}", new_text))
         try:
-            checked(settings, paths, opened.environ)
+            checked(adapt(settings), paths, sources.environ)
         except ConfigError as error:
             raise ConfigError(
                 f"The gateway would not start with this, so nothing was changed. {error.message}",

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from iflow_cli_proxy.cli.saving import save_settings, was_wrong_before
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.config.origin import InvalidConfig
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.wiring.saving import save_settings, was_wrong_before
 
 PORT = ("server", "port")
 
@@ -23,7 +23,7 @@ def text_of(opened: Session) -> str:
 
 
 def test_settings_are_saved_together(opened: Session) -> None:
-    save_settings(opened, [(PORT, 1234), (("resilience", "retry_attempts"), 0)])
+    save_settings(opened.sources(), opened.paths(), [(PORT, 1234), (("resilience", "retry_attempts"), 0)])
 
     settings, _ = opened.load()
     assert (settings.server.port, settings.resilience.retry_attempts) == (1234, 0)
@@ -31,7 +31,7 @@ def test_settings_are_saved_together(opened: Session) -> None:
 
 def test_one_bad_setting_keeps_the_others_out(opened: Session) -> None:
     with pytest.raises(InvalidConfig) as caught:
-        save_settings(opened, [(PORT, 1234), (("resilience", "retry_attempts"), -1)])
+        save_settings(opened.sources(), opened.paths(), [(PORT, 1234), (("resilience", "retry_attempts"), -1)])
 
     assert text_of(opened) == ""
     assert not was_wrong_before(caught.value)
@@ -41,7 +41,9 @@ def test_what_serve_would_refuse_is_not_saved_and_nothing_is_done_before(opened:
     done: list[str] = []
 
     with pytest.raises(ConfigError, match="would not start with this"):
-        save_settings(opened, [(("server", "host"), "0.0.0.0")], before=lambda: done.append("moved"))
+        save_settings(
+            opened.sources(), opened.paths(), [(("server", "host"), "0.0.0.0")], before=lambda: done.append("moved")
+        )
 
     assert (text_of(opened), done) == ("", [])
 
@@ -51,7 +53,7 @@ def test_what_must_happen_first_happens_once_and_may_refuse(opened: Session) -> 
         raise ConfigError("no keyring")
 
     with pytest.raises(ConfigError, match="no keyring"):
-        save_settings(opened, [(PORT, 1234)], before=refuse)
+        save_settings(opened.sources(), opened.paths(), [(PORT, 1234)], before=refuse)
 
     assert text_of(opened) == ""
 
@@ -60,6 +62,6 @@ def test_a_mistake_that_was_there_before_is_told_apart(opened: Session) -> None:
     opened.paths().config_file.write_text("[server]\nport = -1\n")
 
     with pytest.raises(InvalidConfig) as caught:
-        save_settings(opened, [(("resilience", "retry_attempts"), 0)])
+        save_settings(opened.sources(), opened.paths(), [(("resilience", "retry_attempts"), 0)])
 
     assert was_wrong_before(caught.value)
