@@ -17,6 +17,8 @@ KINDS: Final = ("", "word", "number", "none")
 
 _NUMBER: Final = r"([-+~]?\d[\d.,_:/-]*[kMG]?%?)"
 _FIGURE: Final = re.compile(r"[-+~]?\d")
+_FULL_WIDTH: Final = "[\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff01\u3001\u3002]"
+_BLANK_AT_A_FULL_WIDTH_MARK: Final = re.compile(rf"(?<={_FULL_WIDTH}) (?! )|(?<! ) (?={_FULL_WIDTH})")
 _BOUNDARY: Final = re.compile(r"[.:;!?] |\n")
 _WITHIN_A_SENTENCE: Final = rf"((?:(?!{_BOUNDARY.pattern}).)*?)"
 _STOPS: Final = (".", "!", "?")
@@ -132,7 +134,8 @@ class Entry:
         }
         if None in filled.values() or (self.source.is_glue and not _is_any_ours(given, filled)):
             return None
-        return "".join(part if isinstance(part, str) else filled[part.number] or "" for part in self.target.parts)
+        said = "".join(part if isinstance(part, str) else filled[part.number] or "" for part in self.target.parts)
+        return _BLANK_AT_A_FULL_WIDTH_MARK.sub("", said)
 
     def _held(self, place: Place, held: str, spoken: Callable[[str], str], *, must_know: bool) -> str | None:
         """What is said in a place; None where a text of few words would have to hold what is none of ours."""

@@ -51,3 +51,11 @@ def test_few_words_are_weak_and_marks_are_glue() -> None:
     assert not template("The port {} is taken.").is_weak
     assert template("{}: {}").is_glue
     assert not template("{} is {}").is_glue
+
+
+def test_no_blank_stands_beside_a_full_width_mark() -> None:
+    assert said("longer than {} it is", "\u6bd4 {} \u957f", "longer than x\uff09 it is") == "\u6bd4 x\uff09\u957f"
+
+
+def test_a_place_that_is_left_unsaid() -> None:
+    assert said("{} {} revoked.", "({})({1:none})", "a are revoked.") == "(a)()"
