@@ -48,7 +48,7 @@ VENDORS: Final = (
         domains=("qwen.ai",),
         ended_at=qwen_sunset.ENDED_AT,
         notice="the free tier for sign-ins ended on 2026-04-15; requests with them probably fail",
-        way_out=qwen_sunset.HINT.partition("; ")[2],
+        way_out=qwen_sunset.WAY_OUT,
     ),
 )
 

@@ -11,7 +11,7 @@ from tests.support.texts import known_texts
 
 TEXTS: Final = known_texts()
 CHINESE: Final = Catalogue(TEXTS)
-FILLERS: Final = {"": "x{}", "word": "yes", "number": "{}2", "none": "are"}
+FILLERS: Final = {"": "x{}", "word": "yes", "number": "{}2", "text": "what anybody wrote {}", "none": "are"}
 QUOTED: Final = re.compile(r"`[^`]*`")
 PLACE: Final = re.compile(r"\{\d*(?::\w+)?\}")
 

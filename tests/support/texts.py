@@ -110,6 +110,10 @@ OF_PLACES: Final = (
     "{} warnings",
     "{}, {}",
     "{}.",
+    "{} tokens a month",
+    "{} tokens a day",
+    "{} usd a month",
+    "{} usd a day",
     "text",
     "texts",
     "yes",
@@ -176,6 +180,8 @@ OF_PLACES: Final = (
     "fetched",
     "described",
     "read",
+    "saved",
+    "sign-in",
     "written",
     "locked",
     "looked at",
@@ -250,7 +256,7 @@ OF_SYSTEMS: Final = (
 _TECHNICAL: Final = re.compile(
     r"\b(?:SELECT|ORDER BY|localtime|INSERT|DELETE|CREATE|WHERE|CASE|PRAGMA|sum)\b|\bat [<>]=? ?\?|%[sd]|\\[bdsw]"
     r"|; charset=|^default-src |^\w+-[\w-]+: (?:\{\}|identity)$|^\w+, deflate$|^(?:bold|dim|italic)\b"
-    r"|^(?:/|#|\{\{ |\[\"|\"|value = |curl |export |-H |npm |Bearer |Basic )"
+    r"|^(?:/|# [A-Z]|#0|\{\{ |\[\"|\"|value = |curl |export |-H |npm |Bearer |Basic )"
 )
 """SQL, logs, patterns, headers, paths, lines of files and of a shell, styles."""
 _FOR_MODELS: Final = re.compile(

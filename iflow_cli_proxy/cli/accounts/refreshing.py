@@ -17,6 +17,7 @@ from iflow_cli_proxy.cli.accounts.view import ago, expiry_text
 from iflow_cli_proxy.cli.output import ExitCode, console, hint_of, print_json, print_table, say
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.cli.signing.terminal import ends_tidily
+from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.core.errors import ConfigError, GatewayError, LoginRequired, StateError
 from iflow_cli_proxy.core.instants import rfc3339
 from iflow_cli_proxy.core.jsonx import Json
@@ -136,7 +137,7 @@ async def refresh_known(accounts: Accounts, plan: Plan) -> ExitCode:
     code = exit_code_of(ordered)
     if not plan.names and (unread := _unread(accounts, plan)):
         for finding in unread:
-            say(f"{finding.where}: {finding.problem} ({finding.hint})", "red")
+            say(f"{finding.where}: {spoken(finding.problem)} ({spoken(finding.hint)})", "red")
         return ExitCode.PARTLY_FAILED if code is ExitCode.OK else code
     return code
 
@@ -244,7 +245,8 @@ def _tell(results: Sequence[Result], now: float, plan: Plan) -> None:
     for result in results:
         if result.error is not None:
             hint = hint_of(result.error)
-            say(f"{name_of(result.account)}: {result.error.message}{f' ({hint})' if hint else ''}", "red")
+            message = spoken(result.error.message)
+            say(f"{name_of(result.account)}: {message}{f' ({spoken(hint)})' if hint else ''}", "red")
         elif result.outcome is Outcome.NOTHING_TO_REFRESH and not plan.is_quiet:
             say(f"{name_of(result.account)} has only an API key: there is nothing to refresh.")
     if plan.as_json:

@@ -27,7 +27,6 @@ from iflow_cli_proxy.wiring.accounts import Accounts
 from iflow_cli_proxy.wiring.saving import save_settings
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_NEXT_KEY: Final = "`iflow2api login {name} --api-key` adds a key to it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +148,8 @@ def _checked_name(opened: Session, name: str) -> str:
         raise ConfigError(
             f"There is an upstream called {lower} already.",
             param="--name",
-            hint=f"{_NEXT_KEY.format(name=lower)}; `iflow2api upstream remove {lower}` takes it out",
+            hint=f"`iflow2api login {lower} --api-key` adds a key to it; "
+            f"`iflow2api upstream remove {lower}` takes it out",
         )
     if is_known_name(lower):
         raise ConfigError(

@@ -13,11 +13,12 @@ NOTICE: Final = (
 )
 """For a person about to sign in."""
 
-HINT: Final = (
-    "the free tier for Qwen sign-ins ended on 2026-04-15; use an API key with"
+WAY_OUT: Final = (
+    "use an API key with"
     " base_url https://dashscope-intl.aliyuncs.com/compatible-mode/v1 (ModelStudio)"
     " or https://coding-intl.dashscope.aliyuncs.com/v1 (Coding Plan); accounts in China: the same without -intl"
 )
+HINT: Final = f"the free tier for Qwen sign-ins ended on 2026-04-15; {WAY_OUT}"
 
 
 def is_past(now: float) -> bool:

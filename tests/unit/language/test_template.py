@@ -46,9 +46,10 @@ def test_a_place_holds_lines_and_sentences_only_where_it_is_loose() -> None:
     assert said("See {}!", "<{}>", "See a. b!") is None
 
 
-def test_few_words_are_weak_and_marks_are_glue() -> None:
-    assert template("{} is {}").is_weak
-    assert not template("The port {} is taken.").is_weak
+def test_many_words_and_leads_are_sure_and_marks_are_glue() -> None:
+    assert not template("{} is {}").is_sure
+    assert template("The port {} is taken.").is_sure
+    assert template("Error: {}").is_sure
     assert template("{}: {}").is_glue
     assert not template("{} is {}").is_glue
 
@@ -59,3 +60,24 @@ def test_no_blank_stands_beside_a_full_width_mark() -> None:
 
 def test_a_place_that_is_left_unsaid() -> None:
     assert said("{} {} revoked.", "({})({1:none})", "a are revoked.") == "(a)()"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("desk at here", "<desk|here>"),
+        ("desk, home at here", "<desk, home|here>"),
+        ("7 days at here", "<7 DAYS|here>"),
+        ("the server cannot answer at present", None),
+    ],
+)
+def test_few_words_stand_around_names_and_what_is_ours_only(text: str, found: str | None) -> None:
+    entry = Entry(template("{} at {}"), template("<{}|{}>"))
+
+    assert entry.said_again(text, lambda held: held.replace("days", "DAYS")) == found
+
+
+def test_a_place_may_be_declared_to_hold_what_anybody_wrote() -> None:
+    entry = Entry(template("{} at {}"), template("<{:text}|{}>"))
+
+    assert entry.said_again("the server at once", str) == "<the server|once>"
