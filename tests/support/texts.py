@@ -114,6 +114,7 @@ OF_PLACES: Final = (
     "{} tokens a day",
     "{} usd a month",
     "{} usd a day",
+    "{} (while attempting to bind on address {})",
     "text",
     "texts",
     "yes",
