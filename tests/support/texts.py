@@ -255,7 +255,8 @@ OF_SYSTEMS: Final = (
 """What an operating system says when something fails; the rest of it stays English."""
 
 _TECHNICAL: Final = re.compile(
-    r"\b(?:SELECT|ORDER BY|localtime|INSERT|DELETE|CREATE|WHERE|CASE|PRAGMA|sum)\b|\bat [<>]=? ?\?|%[sd]|\\[bdsw]"
+    r"\b(?:SELECT|ORDER BY|localtime|INSERT|DELETE|CREATE|WHERE|CASE|PRAGMA|sum)\b"
+    r"|\b(?:at|id) [<>]=? ?\?|\|\||<> ''|%[sd]|\\[bdsw]"
     r"|; charset=|^default-src |^\w+-[\w-]+: (?:\{\}|identity)$|^\w+, deflate$|^(?:bold|dim|italic)\b"
     r"|^(?:/|# [A-Z]|#0|\{\{ |\[\"|\"|value = |curl |export |-H |npm |Bearer |Basic )"
 )
