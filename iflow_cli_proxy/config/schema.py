@@ -214,6 +214,10 @@ class LoggingSettings:
     )
     max_bytes: int = leaf(10_485_760, "Size at which the file is rotated.", low=4096, needs_restart=True)
     files: int = leaf(5, "Rotated files to keep.", low=0, high=1000, needs_restart=True)
+    bodies: str = leaf(
+        "", "Folder for what was said, a file for each request, while the level is debug; the last 200 stay, secrets "
+        "are masked.", example='"/tmp/iflow2api-bodies"',
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

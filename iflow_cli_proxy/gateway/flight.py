@@ -177,6 +177,11 @@ class Flight(msgspec.Struct, kw_only=True, eq=False):
     """The client's."""
     room_bytes: int = 0
     """Kept of each body; 0: nothing."""
+    is_for_ledger: bool = True
+    has_bodies: bool = False
+    """The ledger keeps what there is of bodies too."""
+    is_for_log: bool = False
+    """Bodies go to the debug log."""
     asked: Tape
     fields: tuple[str, ...] = ()
     """Names of the top-level fields of the client's body."""
@@ -218,7 +223,11 @@ class Flight(msgspec.Struct, kw_only=True, eq=False):
 
     def beside(self) -> Flight:
         """For what is asked for its sake."""
-        return begun(room_bytes=self.room_bytes)
+        flight = begun(room_bytes=self.room_bytes)
+        flight.is_for_ledger, flight.has_bodies, flight.is_for_log = (
+            self.is_for_ledger, self.has_bodies, self.is_for_log
+        )  # fmt: skip
+        return flight
 
     @property
     def held_bytes(self) -> int:

@@ -45,14 +45,19 @@ class Books:
         prices = self._services.prices.current
         return sum(dollars(one, prices) for one in (exchange, *exchange.beside))
 
+    def row_of(self, exchange: Exchange) -> Row:
+        """What is kept of an exchange that ends now."""
+        clock = self._services.clock
+        return row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic())
+
     def note(self, exchange: Exchange) -> None:
         """An exchange has ended."""
         if not (self._is_open or self.readers):
             return
-        clock = self._services.clock
-        row = row_of(exchange, self._services.prices.current, clock.now(), clock.monotonic())
+        row, flight = self.row_of(exchange), exchange.flight
         if self._is_open:
-            self._services.ledger.put(row, Untold(exchange, exchange.flight) if exchange.flight is not None else None)
+            untold = Untold(exchange, flight, has_bodies=flight.has_bodies) if flight and flight.is_for_ledger else None
+            self._services.ledger.put(row, untold)
         for read in self.readers:
             read(row)
 

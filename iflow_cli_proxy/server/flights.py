@@ -32,35 +32,41 @@ _HELD_BESIDE: Final = 8192
 
 
 def begin_flight(request: web.Request, settings: Settings) -> Flight | None:
-    """None where the recorder, or the ledger it writes to, is switched off."""
-    chosen = settings.recorder
-    if not chosen.enabled or not settings.ledger.enabled:
+    """None where the recorder, or the ledger it writes to, is switched off, and no bodies are logged either."""
+    chosen, log = settings.recorder, settings.logging
+    is_for_ledger, is_for_log = chosen.enabled and settings.ledger.enabled, log.level == "debug" and bool(log.bodies)
+    if not is_for_ledger and not is_for_log:
         return None
-    room_bytes = chosen.max_body_bytes if chosen.contents else 0
-    return begun(request.method, request.path, request.query, request.headers, room_bytes=room_bytes)
+    room_bytes = chosen.max_body_bytes if chosen.contents or is_for_log else 0
+    flight = begun(request.method, request.path, request.query, request.headers, room_bytes=room_bytes)
+    flight.is_for_ledger, flight.has_bodies, flight.is_for_log = is_for_ledger, chosen.contents, is_for_log
+    return flight
 
 
 class Untold:
     """A flight that has ended and waits to be written down."""
 
-    __slots__ = ("_exchange", "_flight", "held_bytes")
+    __slots__ = ("_exchange", "_flight", "_has_bodies", "held_bytes")
 
-    def __init__(self, exchange: Exchange, flight: Flight) -> None:
+    def __init__(self, exchange: Exchange, flight: Flight, *, has_bodies: bool = False) -> None:
+        """`has_bodies`: whether those that were kept are told."""
         self._exchange = exchange
         self._flight = flight
+        self._has_bodies = has_bodies
         self.held_bytes = _HELD_BESIDE + flight.held_bytes
 
     def __call__(self) -> bytes:
         """Never raises: what a stranger sent must not cost the ledger its rows."""
         try:
-            return jsonx.encode(document(self._exchange, self._flight))
+            return jsonx.encode(document(self._exchange, self._flight, has_bodies=self._has_bodies))
         except Exception as error:
             return jsonx.encode({"broken": type(error).__name__})
 
 
-def document(exchange: Exchange, flight: Flight) -> dict[str, Json]:
+def document(exchange: Exchange, flight: Flight, *, has_bodies: bool) -> dict[str, Json]:
     """Everything that is kept of a flight."""
-    shown = _Shown(exchange.started_at, keeps=bool(flight.room_bytes), secrets=_secrets_of(flight))
+    has_bodies = has_bodies and bool(flight.room_bytes)
+    shown = _Shown(exchange.started_at, has_bodies=has_bodies, secrets=_secrets_of(flight))
     heard = next((one.heard for one in reversed(flight.attempts) if one.heard is not None), None)
     return {
         "route": shown.route(exchange, flight),
@@ -95,9 +101,9 @@ def document(exchange: Exchange, flight: Flight) -> dict[str, Json]:
 class _Shown:
     """How attempts and bodies of one flight are shown."""
 
-    def __init__(self, started_at: float, *, keeps: bool, secrets: set[str]) -> None:
+    def __init__(self, started_at: float, *, has_bodies: bool, secrets: set[str]) -> None:
         self._started_at = started_at
-        self._keeps = keeps
+        self._has_bodies = has_bodies
         self._secrets = secrets
 
     def attempt(self, number: int, one: FlownAttempt) -> dict[str, Json]:
@@ -140,12 +146,12 @@ class _Shown:
         kept = tape.kept
         is_cut = len(kept) < tape.size_bytes
         names = [*fields] or ([] if is_cut else _fields_of(kept))
-        shown = shown_body(kept, self._secrets, is_cut=is_cut) if self._keeps else None
+        shown = shown_body(kept, self._secrets, is_cut=is_cut) if self._has_bodies else None
         return {
             "bytes": tape.size_bytes,
             "fields": [self.text(name[:_LONGEST_NAME]) for name in names[:_MOST_FIELDS]],
             "body": shown,
-            "cut": is_cut and self._keeps,
+            "cut": is_cut and self._has_bodies,
         }
 
     def _since(self, at: float | None) -> float | None:

@@ -24,6 +24,7 @@ from iflow_cli_proxy.server.admin.desk import Desk
 from iflow_cli_proxy.server.admin.settings import Steering
 from iflow_cli_proxy.server.app import build_app
 from iflow_cli_proxy.server.background import Supervisor
+from iflow_cli_proxy.server.body_log import BodyLog
 from iflow_cli_proxy.server.books import Books
 from iflow_cli_proxy.server.key_book import KeyBook
 from iflow_cli_proxy.server.listener import Listener, listen
@@ -75,10 +76,12 @@ class Server:
     def __init__(self, services: Services, *, log: BackgroundHandler | None = None) -> None:
         """`log` is this process's, where it has one."""
         self._books = Books(services)
-        services.on_own_exchange = self._books.note
+        self._bodies = BodyLog(lambda: services.settings.current.logging.bodies, self._books.row_of)
+        services.on_own_exchange = self._note_own
         self.state = new_state(services, self._books, log)
         self.state.connections = lambda: self.listener.connections if self.listener is not None else 0
         self._books.readers.append(self._count)
+        self.state.observers.append(self._bodies.note)
         if services.settings.current.tracing.enabled:
             self.state.tracing = Tracing.open(services.settings.current.tracing, services.clock, services.entropy)
             self.state.observers.append(self.state.tracing.note)
@@ -102,6 +105,11 @@ class Server:
         await self._runner.setup()
         self.listener = await listen(self._runner, self.state.settings, entropy=self._services.entropy)
         return self.listener
+
+    def _note_own(self, exchange: Exchange) -> None:
+        """What the gateway asked for itself has ended."""
+        self._books.note(exchange)
+        self._bodies.note(exchange)
 
     def list_models_now_and_then(self) -> None:
         """Merge what the upstreams list, now and every hour, off the request path."""
@@ -156,6 +164,7 @@ class Server:
                 await watch.save()
         finally:
             await self._books.aclose()
+            await self._bodies.aclose()
             if self.state.tracing is not None:
                 await asyncio.to_thread(self.state.tracing.close)
             await self._services.aclose()

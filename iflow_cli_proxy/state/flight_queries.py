@@ -19,6 +19,9 @@ from iflow_cli_proxy.state.ledger_row import COLUMNS, Row, as_json, row_from
 
 TABLES: Final = 2
 """The version of the tables that is needed here, for `open_reader`."""
+FORMAT: Final = "iflow2api-flight"
+VERSION: Final = 1
+"""Of files that hold one exchange."""
 _FOUND: Final = (
     f"SELECT exchanges.id, document, {', '.join(f'exchanges.{name}' for name in COLUMNS)} "
     "FROM exchanges LEFT JOIN flights ON flights.entry = exchanges.entry "
@@ -40,6 +43,11 @@ class Found:
     def as_json(self) -> dict[str, Json]:
         """The shape of `explain --json`."""
         return {"row": {**as_json(self.row), "cursor": self.cursor}, "flight": self.flight}
+
+
+def golden(document: dict[str, Json]) -> dict[str, Json]:
+    """A `Found.as_json()` as a file of its own."""
+    return {"format": FORMAT, "version": VERSION, **document}
 
 
 def find(connection: sqlite3.Connection, request_id: str) -> Found | None:

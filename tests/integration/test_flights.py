@@ -234,8 +234,9 @@ async def test_where_it_is_switched_off_there_are_rows_alone(tmp_path: Path) -> 
     assert (one.row.status, one.flight) == (200, None)
 
 
-async def test_no_canary_is_in_the_ledger_whatever_happened(tmp_path: Path) -> None:
-    """I45: good, refused, broken off, translated and left requests, with all bodies kept."""
+async def test_no_canary_is_in_the_ledger_or_the_logged_bodies_whatever_happened(tmp_path: Path) -> None:
+    """I45: good, refused, broken off, translated and left requests, with all bodies kept and logged."""
+    log = f'[logging]\nlevel = "debug"\nbodies = "{tmp_path / "bodies"}"\n'
     echo = f'{{"error":{{"message":"bad key {ACCOUNT_KEY} from {CLIENT_KEY}","api_key":"{EXTRA}"}}}}'.encode()
     scripts: list[Script] = [
         [GOOD],
@@ -246,7 +247,7 @@ async def test_no_canary_is_in_the_ledger_whatever_happened(tmp_path: Path) -> N
         [GOOD],
     ]
     secret_fields = BODY[:-1] + f',"user":"{CLIENT_KEY}","metadata":{{"password":"{EXTRA}"}}}}'.encode()
-    async with scene(tmp_path, *scripts, recorder="contents = true") as it:
+    async with scene(tmp_path, *scripts, recorder="contents = true", more=log) as it:
         for body in (BODY, secret_fields, secret_fields, BODY[:-1] + b',"stream":true}', STREAM_BODY):
             await it.post(body, *SECRETS)
         await it.post(b'{"contents":[]}', path=f"/v1beta/models/m:generateContent?key={COOKIE}".encode())
@@ -257,3 +258,18 @@ async def test_no_canary_is_in_the_ledger_whatever_happened(tmp_path: Path) -> N
     told = b"".join(jsonx.encode(one.as_json()) for one in found).decode()
     assert [canary for canary in CANARIES if canary in told] == []
     assert "…4444" in told
+    files = [each.read_text() for each in (tmp_path / "bodies").iterdir()]
+    assert len(files) == len(found)
+    assert [canary for canary in CANARIES if any(canary in text for text in files)] == []
+    assert any("…4444" in text for text in files)
+
+
+async def test_bodies_for_the_log_alone_are_not_in_the_ledger(tmp_path: Path) -> None:
+    log = f'[logging]\nlevel = "debug"\nbodies = "{tmp_path / "bodies"}"\n'
+    async with scene(tmp_path, [GOOD], more=log) as it:
+        await it.post(BODY)
+        one, flight = await it.only()
+    assert flight["client_request"]["body"] is None
+    saved = jsonx.decode((tmp_path / "bodies" / f"{one.row.request_id}.flight.json").read_bytes())
+    assert jsonx.decode(saved["flight"]["client_request"]["body"])["seed"] == 5
+    assert saved["row"]["id"] == one.row.request_id

@@ -6,16 +6,13 @@ Knows the file's shape. Everything in it was masked when it was recorded.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.state.atomic import write_private
-from iflow_cli_proxy.state.flight_queries import Found
-
-FORMAT: Final = "iflow2api-flight"
-VERSION: Final = 1
+from iflow_cli_proxy.state.flight_queries import FORMAT, VERSION, Found, golden
 
 
 def save_golden(one: Found, path: Path) -> None:
@@ -40,8 +37,7 @@ def save_golden(one: Found, path: Path) -> None:
             f"Of {one.row.request_id} only the row in the ledger is kept.",
             hint="`iflow2api config set recorder.enabled true`, then ask again",
         )
-    document = {"format": FORMAT, "version": VERSION, **one.as_json()}
-    write_private(path, jsonx.indented(document))
+    write_private(path, jsonx.indented(golden(one.as_json())))
 
 
 def read_golden(path: Path) -> dict[str, Json]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import Overloaded
 from iflow_cli_proxy.core.repair import Note
 from iflow_cli_proxy.gateway.flight import Flight, RouteTaken, begun
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.routing.resolve import Route
-from iflow_cli_proxy.server.flights import Untold, document
+from iflow_cli_proxy.server import flights
+from iflow_cli_proxy.server.flights import Untold, begin_flight
 from iflow_cli_proxy.transport.base import UpstreamRequest
 from tests.support.fake_transport import FakeReply
+from tests.support.gateway import settings_from
 
 HERE = Route(provider="up", model="m")
 KEY = "Zx9plain_words.of-a-key.77"
@@ -20,6 +25,10 @@ KEY = "Zx9plain_words.of-a-key.77"
 
 def exchange(**fields: Any) -> Exchange:
     return Exchange(**{"request_id": "req_1", "protocol": "openai_chat", "started_at": 10.0, "asked": "m", **fields})
+
+
+def document(one: Exchange, flight: Flight) -> dict[str, Any]:
+    return flights.document(one, flight, has_bodies=True)
 
 
 def flown(room_bytes: int = 0) -> Flight:
@@ -111,3 +120,30 @@ def test_a_flight_that_cannot_be_told_says_so_instead_of_raising() -> None:
     flight.headers = None  # type: ignore[assignment]
     assert jsonx.decode(Untold(exchange(), flight)()) == {"broken": "AttributeError"}
     assert Untold(exchange(), flown(1000)).held_bytes > 8192
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ("", (0, True, False, False)),
+        ("[recorder]\ncontents = true\nmax_body_bytes = 2000\n", (2000, True, True, False)),
+        ('[logging]\nlevel = "debug"\nbodies = "/b"\n', (262_144, True, False, True)),
+        ('[logging]\nbodies = "/b"\n', (0, True, False, False)),
+        ('[recorder]\nenabled = false\n[logging]\nlevel = "debug"\nbodies = "/b"\n', (262_144, False, False, True)),
+    ],
+)
+def test_what_is_taped_is_what_somebody_keeps(toml: str, expected: tuple[int, bool, bool, bool]) -> None:
+    flight = begin_flight(make_mocked_request("POST", "/v1/x?a=b"), settings_from(toml))
+    assert flight is not None
+    assert (flight.room_bytes, flight.is_for_ledger, flight.has_bodies, flight.is_for_log) == expected
+    assert (flight.path, dict(flight.query)) == ("/v1/x", {"a": "b"})
+
+
+@pytest.mark.parametrize("toml", ["[recorder]\nenabled = false\n", "[ledger]\nenabled = false\n"])
+def test_where_nobody_keeps_anything_nothing_is_noted(toml: str) -> None:
+    assert begin_flight(make_mocked_request("POST", "/v1/x"), settings_from(toml)) is None
+
+
+def test_bodies_for_the_log_alone_are_not_told_to_the_ledger() -> None:
+    assert jsonx.decode(Untold(exchange(), flown(1000))())["client_request"]["body"] is None
+    assert jsonx.decode(Untold(exchange(), flown(1000), has_bodies=True)())["client_request"]["body"]
