@@ -9,6 +9,8 @@ const views = new Map();
 let leaving = new AbortController();
 let place = null;
 let onShown = () => {};
+let shown = "";
+let mayLeave = null;
 
 /** A view is `{ title, show(root, { rest, query, signal }) }`; what it fetches and hears ends with the signal. */
 export function register(name, view) {
@@ -45,7 +47,21 @@ export function here() {
   return { path, name, rest, query: new URLSearchParams(query) };
 }
 
-const show = () => draw(true);
+/** Ask this before another view is drawn, until the signal; the address goes back when the answer is false. */
+export function guard(ask, signal) {
+  mayLeave = ask;
+  signal.addEventListener("abort", () => (mayLeave = null));
+}
+
+async function show() {
+  if (mayLeave && location.hash !== shown) {
+    const wanted = location.hash;
+    history.replaceState(null, "", shown);
+    if (!(await mayLeave())) return;
+    history.replaceState(null, "", wanted);
+  }
+  await draw(true);
+}
 
 async function draw(takesFocus) {
   leaving.abort();
@@ -55,6 +71,7 @@ async function draw(takesFocus) {
   const { name, rest, query } = here();
   const isKnown = views.has(name);
   const view = views.get(isKnown ? name : "");
+  shown = location.hash;
   document.title = `${t(view.title)} · iflow2api`;
   const root = h("div", { class: `view ${isKnown && name ? name : "dashboard"}` });
   place.replaceChildren(root);

@@ -117,19 +117,20 @@ function waiting(flow, provider, done, signal) {
     try {
       const now = await get(path, { signal });
       if (now.state !== "waiting") isOver = true;
-      if (now.state === "done") return done(now.account?.label);
-      if (now.state === "failed") return replace(
-        node,
-        problem(now.error ?? { message: t("The sign-in did not work.") }),
-      );
+      if (now.state === "done") {
+        done(now.account?.label);
+        return;
+      }
+      if (now.state === "failed") {
+        replace(node, problem(now.error ?? { message: t("The sign-in did not work.") }));
+        return;
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (error.status === 404) {
         isOver = true;
-        replace(
-          node,
-          problem({ message: t("This sign-in has ended."), hint: t("Close this window and begin again.") }),
-        );
+        const hint = t("Close this window and begin again.");
+        replace(node, problem({ message: t("This sign-in has ended."), hint }));
         return;
       }
     }

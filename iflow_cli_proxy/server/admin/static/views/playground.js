@@ -30,6 +30,7 @@ async function show(root, { signal }) {
   const act = async (event) => {
     event.preventDefault();
     const text = prompt.input.value.trim();
+    if (submit.disabled) return undefined; // by the keyboard, while an answer comes
     if (!text) return prompt.wrong(t("Write something first."));
     if (!options.model.input.value.trim()) return options.model.wrong(t("Choose a model first."));
     nothing.remove();
@@ -37,7 +38,10 @@ async function show(root, { signal }) {
     history.push({ role: "user", content: text });
     const said = await ask(talk, body(options, history), { submit, stop, signal });
     if (said) history.push({ role: "assistant", content: said });
-    else history.pop();
+    else {
+      history.pop();
+      prompt.input.value ||= text; // to be tried again
+    }
     return prompt.input.focus();
   };
   const keys = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit();

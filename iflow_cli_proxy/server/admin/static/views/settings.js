@@ -1,9 +1,11 @@
 // Every setting, generated from the server's description; changes are gathered and saved together.
 
 import { get, patch } from "../api.js";
+import { confirm } from "../dialog.js";
 import { h, replace, say } from "../dom.js";
 import { textField } from "../fields.js";
 import { empty, fetched, heading } from "../parts.js";
+import { guard } from "../router.js";
 import { busy, toast } from "../toast.js";
 import { later, t } from "../words.js";
 import { settingRow } from "./setting_row.js";
@@ -56,8 +58,8 @@ function form(tables, signal) {
     return undefined;
   });
   fill(tables);
-  const leaving = (event) => changes.size && event.preventDefault();
-  addEventListener("beforeunload", leaving, { signal });
+  addEventListener("beforeunload", (event) => changes.size && event.preventDefault(), { signal });
+  guard(() => changes.size === 0 || confirm(leaving()), signal);
   return [
     h("div", { class: "aside" }, find.node, index),
     h(
@@ -69,6 +71,12 @@ function form(tables, signal) {
     ),
   ];
 }
+
+const leaving = () => ({
+  title: t("Leave without saving?"),
+  text: t("What you have changed here is not saved yet."),
+  action: t("Leave"),
+});
 
 /** Anchors belong to the router, so the jump is made here. */
 function jump(event) {
