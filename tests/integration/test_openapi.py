@@ -338,3 +338,40 @@ async def test_a_model_nobody_has_and_a_gateway_that_stops_are_described(protoco
     check(operation, unknown, 404)
     check(operation, draining, 503)
     assert int(draining.headers["retry-after"]) >= 1
+
+
+# --- the judge itself ---------------------------------------------------------------------------------------------
+
+CHAT: Final = DOCUMENT["paths"]["/v1/chat/completions"]["post"]
+GOOD: Final = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {}}],
+}
+JSON: Final = {"content-type": "application/json; charset=utf-8"}
+EVENTS: Final = {"content-type": "text/event-stream"}
+
+
+def test_a_good_answer_has_no_faults() -> None:
+    assert complaints(CHAT, Answer(200, JSON, jsonx.encode(GOOD))) == []
+    assert complaints(CHAT, Answer(200, EVENTS, b"data: %b\n\ndata: [DONE]\n\n" % jsonx.encode(GOOD))) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(302, JSON, b"{}"),
+        Answer(200, {"content-type": "text/html"}, b"<p>"),
+        Answer(200, JSON | {"x-iflow2api-surprise": "1"}, jsonx.encode(GOOD)),
+        Answer(200, JSON, jsonx.encode({**GOOD, "choices": [{"index": -1, "message": {}}]})),
+        Answer(200, JSON, jsonx.encode({name: value for name, value in GOOD.items() if name != "model"})),
+        Answer(401, JSON, b'{"type":"error","message":"of another protocol"}'),
+        Answer(200, EVENTS, b"data: {}\n\ndata: [DONE]\n\n"),
+        Answer(200, EVENTS, b"data: %b\n\n" % jsonx.encode(GOOD)),
+        Answer(200, EVENTS, b""),
+    ],
+)
+def test_whatever_is_not_as_described_is_seen(answer: Answer) -> None:
+    assert complaints(CHAT, answer)
