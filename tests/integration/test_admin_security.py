@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from iflow_cli_proxy.server.admin.passwords import hash_of
@@ -13,6 +16,7 @@ from iflow_cli_proxy.state.admin_file import AdminFile
 from tests.support.admin import COOKIE, PASSWORD, Browser, admin_page, another
 from tests.support.patience import until
 from tests.support.raw_client import ask
+from tests.support.serving import serving
 
 CALLS = ("/admin/logout", "/admin/password")
 UPSTREAM = '[routing]\ndefault_provider = "up"\n[providers.up]\nbase_url = "http://127.0.0.1:9/v1"\n'
@@ -319,3 +323,23 @@ async def test_bodies_are_what_they_should_be(browser: Browser) -> None:
 
 async def test_the_cookie_of_a_browser_says_nothing_of_itself(browser: Browser) -> None:
     assert COOKIE not in (await browser.get("/admin/session")).body.decode()
+
+
+async def test_i32_the_token_is_on_the_screen_and_in_no_log(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'[logging]\nfile = "{(tmp_path / "file.log").as_posix()}"\n')
+    with serving("--demo", home=tmp_path) as running:
+        found = re.search(rf"{re.escape(running.url)}/admin#setup=(\S+)", running.log.read_text())
+        assert found is not None
+        body = {"token": found[1], "password": PASSWORD}
+        async with aiohttp.ClientSession() as http:
+            headers = {"Origin": running.url}
+            async with http.post(f"{running.url}/admin/setup", json=body, headers=headers) as reply:
+                assert reply.status == 200
+            async with http.post(f"{running.url}/admin/setup", json=body, headers=headers) as reply:
+                assert reply.status == 409
+    assert running.log.read_text().count(found[1]) == 1
+    assert found[1] not in (tmp_path / "file.log").read_text()
+
+    with serving("--demo", home=tmp_path) as running:
+        assert "#setup=" not in running.log.read_text()
+        assert f"{running.url}/admin" in running.log.read_text()

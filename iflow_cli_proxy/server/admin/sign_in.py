@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from iflow_cli_proxy import __version__
+from iflow_cli_proxy.core.errors import Unauthenticated
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.admin.answers import json_answer
 from iflow_cli_proxy.server.admin.guard import COOKIE, is_https
@@ -54,7 +55,7 @@ async def set_up(visit: Visit) -> web.StreamResponse:
 
 async def log_in(visit: Visit) -> web.StreamResponse:
     given = await visit.body(_Login)
-    await visit.desk.check_password(given.password, visit.address)
+    await _check(visit, given.password)
     visit.note("signed in")
     return await _come_in(visit)
 
@@ -71,10 +72,19 @@ async def log_out(visit: Visit) -> web.StreamResponse:
 async def change_password(visit: Visit) -> web.StreamResponse:
     """All sessions end, this one too: another one takes its place."""
     given = await visit.body(_Change)
-    await visit.desk.check_password(given.current, visit.address)
+    await _check(visit, given.current)
     ended = await visit.desk.set_password(given.new)
     visit.note("the password was changed; %d sessions ended", ended)
     return await _come_in(visit)
+
+
+async def _check(visit: Visit, password: str) -> None:
+    """Raises what `Desk.check_password` raises; a wrong one leaves a line, and those are as few as tries are."""
+    try:
+        await visit.desk.check_password(password, visit.address)
+    except Unauthenticated:
+        visit.note("a wrong password was given")
+        raise
 
 
 async def _come_in(visit: Visit) -> web.StreamResponse:

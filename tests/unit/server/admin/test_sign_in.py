@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import logging
+
+import pytest
+
+from iflow_cli_proxy.telemetry.formats import FIELDS
 from tests.support.admin import PASSWORD, admin_page, another
 
 
@@ -41,3 +46,14 @@ async def test_signing_out_takes_the_cookie_back() -> None:
 
         assert reply.json == {"signed_out": True}
         assert "max-age=0" in reply.headers["set-cookie"].lower()
+
+
+async def test_a_wrong_password_leaves_a_line_that_does_not_hold_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with admin_page() as browser:
+        with caplog.at_level(logging.INFO, "iflow2api.admin"):
+            await another(browser).log_in("canary wrong password")
+
+    (record,) = caplog.records
+    assert record.getMessage() == "admin: a wrong password was given"
+    assert getattr(record, FIELDS)["from"] == "127.0.0.1"
+    assert "canary" not in str(vars(record))
