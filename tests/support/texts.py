@@ -21,6 +21,8 @@ from typing import Any, Final
 import typer
 
 from iflow_cli_proxy.cli.app import app
+from iflow_cli_proxy.config.leaf import NamedSpec, TableSpec, spec_of
+from iflow_cli_proxy.config.schema import Settings
 from tests.support.house import Module, is_under, read_house
 
 ROOT: Final = Path(__file__).parents[2]
@@ -299,7 +301,7 @@ def every_text() -> list[Text]:
         if not is_under(one.name, *UNSPOKEN):
             for text in texts_of(one):
                 found.setdefault(text.template, text)
-    for text in help_texts(typer.main.get_command(app)):
+    for text in (*help_texts(typer.main.get_command(app)), *settings_texts(spec_of(Settings))):
         found.setdefault(text.template, text)
     for template in (*OF_TYPER, *OF_PLACES, *OF_SYSTEMS):
         found.setdefault(template, Text(template, "tests/support/texts.py"))
@@ -445,6 +447,15 @@ def help_texts(command: Any) -> Iterator[Text]:
                 yield Text(_doubled(" ".join(text.split())), f"{command.name} --{parameter.name}")
     for child in getattr(command, "commands", {}).values():
         yield from help_texts(child)
+
+
+def settings_texts(table: TableSpec) -> Iterator[Text]:
+    """What the tables of the settings are about; their leaves are found where they are written."""
+    if table.help:
+        yield Text(_doubled(table.help), "iflow_cli_proxy/config/schema.py")
+    for member in table.members.values():
+        if isinstance(member, TableSpec | NamedSpec):
+            yield from settings_texts(member.item if isinstance(member, NamedSpec) else member)
 
 
 def _doubled(text: str) -> str:

@@ -31,6 +31,8 @@ HEADERS: Final[Mapping[str, str]] = {
 """On every answer under /admin."""
 
 _LONGEST_WAIT_S: Final = 86_400
+_FOR_READING: Final = frozenset({"help", "next_step", "notice"})
+"""Fields of answers that hold sentences of ours."""
 
 
 def seal(headers: CIMultiDict[str]) -> None:
@@ -42,6 +44,24 @@ def seal(headers: CIMultiDict[str]) -> None:
 def language_of(request: web.BaseRequest) -> str:
     """What the person at the page reads."""
     return of_accept_language(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+
+
+def spoken(value: Json, language: str) -> Json:
+    """The same with the sentences in it as the person at the page reads them."""
+    if language == ENGLISH:
+        return value
+    match value:
+        case dict():
+            return {
+                name: translate(held, language)
+                if name in _FOR_READING and isinstance(held, str)
+                else spoken(held, language)
+                for name, held in value.items()
+            }
+        case list() | tuple():
+            return [spoken(held, language) for held in value]
+        case _:
+            return value
 
 
 def json_answer(value: Json, status: int = 200) -> web.Response:

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, UnsupportedMedia
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.server.admin.answers import json_answer
+from iflow_cli_proxy.server.admin.answers import json_answer, language_of, spoken
 from iflow_cli_proxy.server.admin.sessions import Session, has_csrf
 from iflow_cli_proxy.server.admin.visit import Visit
 from iflow_cli_proxy.server.middleware.client_auth import is_own_host
@@ -49,7 +49,9 @@ def guarded(desk: Desk, needs: Needs, handler: Handler) -> Callable[[web.Request
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = Visit(request=request, desk=desk, session=let_in(request, desk, needs))
         answer = await handler(visit)
-        return answer if isinstance(answer, web.StreamResponse) else json_answer(answer)
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        return json_answer(spoken(answer, language_of(request)))
 
     return handle
 

@@ -13,7 +13,8 @@ from iflow_cli_proxy.core.errors import (
     Unauthenticated,
     every_error,
 )
-from iflow_cli_proxy.server.admin.answers import error_answer, seal, status_of
+from iflow_cli_proxy.core.jsonx import Json
+from iflow_cli_proxy.server.admin.answers import error_answer, seal, spoken, status_of
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,20 @@ def test_a_page_with_a_policy_of_its_own_keeps_it() -> None:
 
     assert headers["Content-Security-Policy"] == "default-src 'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_sentences_in_an_answer_are_in_the_language_of_the_reader_and_names_are_not() -> None:
+    answer: Json = {
+        "tables": [{"name": "text", "help": "Port to listen on; 0 takes a free one."}],
+        "rests": ({"next_step": "try again", "reason": "text"},),
+        "help": None,
+        "port": 28000,
+    }
+
+    assert spoken(answer, "en") is answer
+    assert spoken(answer, "zh") == {
+        "tables": [{"name": "text", "help": "监听端口\uff1b0 表示任选一个空闲端口\u3002"}],
+        "rests": [{"next_step": "请重试", "reason": "text"}],
+        "help": None,
+        "port": 28000,
+    }
