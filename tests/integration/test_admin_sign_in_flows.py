@@ -173,6 +173,22 @@ async def test_what_makes_no_sense_is_refused(
     assert (reply.status, reply.json["error"]["param"]) == (status, param)
 
 
+async def test_a_page_that_is_not_safe_to_open_leaves_nobody_waiting(tmp_path: Path) -> None:
+    unsafe = """
+[providers.desk]
+base_url = "https://desk.example/v1"
+[providers.desk.oauth]
+authorize_url = "http://desk.example/authorize"
+token_url = "https://desk.example/token"
+client_id = "me"
+"""
+    async with admin_page(unsafe, home=tmp_path) as browser:
+        for _ in range(20):
+            reply = await browser.post("/admin/oauth/url", {"provider": "desk"})
+            assert reply.status == 400
+        assert not any(flow.is_waiting for flow in browser.gateway.server.desk.flows._known.values())
+
+
 class Ours:
     """A provider whose registered redirect is the page's own callback."""
 

@@ -33,6 +33,8 @@ _ID_BYTES: Final = 16
 
 Keep = Callable[[str, SignedIn, str], Awaitable[SavedAccount]]
 """Keeps a sign-in at a provider under a label, and puts it in force."""
+Tell = Callable[[bool, str], Awaitable[None]]
+"""Shows a browser that waits whether it went well, and what there is to say."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -103,19 +105,12 @@ class Flows:
         flow = self._new(provider, label, CODE_LIMIT_S)
         flow.state = code_flow.state
         stack = AsyncExitStack()
-        told: Callable[[bool, str], Awaitable[None]] = _tell_nobody
-        client = code_flow.client
-        if comes_back and client.redirect_path == OUR_CALLBACK:
-            redirect_uri = f"http://{client.redirect_host}:{own_port}{OUR_CALLBACK}"
-        elif comes_back:
-            listener = await stack.enter_async_context(listen_for_code(client, flow.state, words=ADMIN_PAGE))
-            self._state.supervisor.run_once("the browser's way back", _listen(flow, listener.code(CODE_LIMIT_S)))
-            redirect_uri, told = listener.redirect_uri, listener.finish
-        else:
-            redirect_uri = redirect_to_paste(client, self._state.entropy)
         try:
+            redirect_uri, told = await self._way_back(flow, code_flow, stack, comes_back=comes_back, own_port=own_port)
             page = checked_page(code_flow.url(redirect_uri), provider)
         except BaseException:
+            flow.give_up()
+            self._end(flow)
             await stack.aclose()
             raise
 
@@ -142,6 +137,22 @@ class Flows:
 
         self._start(flow, self._run(flow, sign_in, _tell_nobody, AsyncExitStack()))
         return flow, grant
+
+    async def _way_back(
+        self, flow: Flow, code_flow: CodeFlow, stack: AsyncExitStack, *, comes_back: bool, own_port: int
+    ) -> tuple[str, Tell]:
+        """Where the provider sends the browser, and how that one is told of the end; `stack` closes what was opened.
+
+        Raises ConfigError when no port can be had.
+        """
+        client = code_flow.client
+        if not comes_back:
+            return redirect_to_paste(client, self._state.entropy), _tell_nobody
+        if client.redirect_path == OUR_CALLBACK:
+            return f"http://{client.redirect_host}:{own_port}{OUR_CALLBACK}", _tell_nobody
+        listener = await stack.enter_async_context(listen_for_code(client, flow.state, words=ADMIN_PAGE))
+        self._state.supervisor.run_once("the browser's way back", _listen(flow, listener.code(CODE_LIMIT_S)))
+        return listener.redirect_uri, listener.finish
 
     def find(self, flow_id: str) -> Flow | None:
         self._forget_old()
@@ -189,7 +200,7 @@ class Flows:
         self,
         flow: Flow,
         sign_in: Callable[[], Awaitable[SignedIn]],
-        told: Callable[[bool, str], Awaitable[None]],
+        told: Tell,
         stack: AsyncExitStack,
     ) -> None:
         """Until there is an account or an error; nothing is raised but what ends the server."""
