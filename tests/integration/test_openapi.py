@@ -18,8 +18,9 @@ from jsonschema import Draft202012Validator
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.demo.run import start_demo
+from iflow_cli_proxy.demo.tokens import Rules
 from iflow_cli_proxy.server.openapi import document
-from tests.support.admin import Browser
+from tests.support.admin import PASSWORD, Browser, admin_page, steer
 from tests.support.described import (
     DOCUMENT,
     META_SCHEMA,
@@ -76,6 +77,7 @@ async def described_gateway(more: str = "", routing: str = "") -> AsyncIterator[
             {more}
         """
         async with running_gateway(toml) as gateway:
+            steer(gateway, toml, {})
             yield gateway
 
 
@@ -184,6 +186,43 @@ async def test_an_example_gets_the_answer_that_is_described(example: Example, re
         record(example, answer)
 
 
+def operation_of(name: str) -> Any:
+    [found] = [operation for _, _, operation in operations() if operation["operationId"] == name]
+    return found
+
+
+async def test_ways_into_the_admin_page_are_as_described() -> None:
+    async with admin_page(is_signed_in=False) as page:
+        for name, call in {
+            "adminSetUp": page.set_up,
+            "adminLogIn": page.log_in,
+            "adminChangePassword": lambda: page.post("/admin/password", {"current": PASSWORD, "new": PASSWORD + "!"}),
+        }.items():
+            reply = await call()
+            check(operation_of(name), Answer(reply.status, reply.headers, reply.body), 200)
+
+
+async def test_a_sign_in_by_device_code_is_as_described() -> None:
+    rules = Rules(approves_by_itself=True, poll_interval_s=1)
+    async with await start_demo(delay_s=0, rules=rules) as demo, admin_page(demo.toml) as page:
+        asked = {"provider": "standard"}
+        begun = await page.post("/admin/oauth/device", asked)
+        check(operation_of("beginDeviceCodeSignIn"), Answer(begun.status, begun.headers, begun.body), 200)
+        async with asyncio.timeout(PATIENCE_S):
+            while (flow := await page.get(f"/admin/oauth/flows/{begun.json['flow']}")).json["state"] == "waiting":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        check(operation_of("getSignIn"), Answer(flow.status, flow.headers, flow.body), 200)
+        assert flow.json["state"] == "done"
+        account = flow.json["account"]["id"]
+        refreshed = await page.post(f"/admin/accounts/{account}/refresh", {})
+        check(operation_of("refreshAccount"), Answer(refreshed.status, refreshed.headers, refreshed.body), 200)
+        initiated = await send(page.http, "POST", f"{page.gateway.url}/auth/initiate", body={"provider": "standard"})
+        check(operation_of("beginDeviceSignIn"), initiated, 200)
+        fields = {name: initiated.json[name] for name in ("device_code", "code_verifier", "interval")}
+        polled = await send(page.http, "POST", f"{page.gateway.url}/auth/poll", body={**asked, **fields})
+        check(operation_of("waitForDeviceSignIn"), polled, 200)
+
+
 async def test_what_the_ledger_and_the_keys_hold_is_as_described() -> None:
     async with described_gateway() as gateway, aiohttp.ClientSession() as session:
         page = Browser(gateway, session)
@@ -203,9 +242,7 @@ async def test_what_the_ledger_and_the_keys_hold_is_as_described() -> None:
         }
         for name, path in calls.items():
             reply = await page.get(path)
-            [operation] = [operation for _, _, operation in operations() if operation["operationId"] == name]
-            assert reply.status == 200
-            assert complaints(operation, Answer(reply.status, reply.headers, reply.body)) == [], name
+            check(operation_of(name), Answer(reply.status, reply.headers, reply.body), 200)
 
 
 @pytest.mark.parametrize("example", [one for one in examples() if one.body is not None], ids=lambda example: example.id)
