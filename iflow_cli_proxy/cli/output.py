@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from iflow_cli_proxy.cli.folding import cells, folded, padded
-from iflow_cli_proxy.cli.speech import spoken
+from iflow_cli_proxy.cli.speech import lend_lines, spoken
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,6 +89,7 @@ def console(*, stderr: bool = False) -> Console:
     """A rich console on the stream of this moment, without highlighting of its own."""
     from rich.console import Console
 
+    lend_lines()
     return Console(stderr=stderr, highlight=False)
 
 

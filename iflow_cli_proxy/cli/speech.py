@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 VARIABLE: Final = "IFLOW2API_LANG"
@@ -24,38 +24,49 @@ class _Call:
     """One call of the program. No context variable: what rich redraws in a thread of its own is spoken too."""
 
     language: str = _ENGLISH
+    ending: ExitStack = field(default_factory=ExitStack)
+    has_lent: bool = False
 
 
-_CALL: Final = _Call()
+_CALLS: Final = [_Call()]
+"""The last one is under way; the first stands for everything outside of any."""
 
 
 def spoken(text: str) -> str:
     """A text of ours as this person reads it; what is not ours, or has no entry, as it is."""
-    if _CALL.language == _ENGLISH:
+    if _CALLS[-1].language == _ENGLISH:
         return text
     from iflow_cli_proxy.language import translate
 
-    return translate(text, _CALL.language)
+    return translate(text, _CALLS[-1].language)
 
 
 def language() -> str:
     """The one that is spoken now."""
-    return _CALL.language
+    return _CALLS[-1].language
 
 
 @contextmanager
 def speaking(wanted: str) -> Iterator[None]:
-    """Everything `spoken` inside is in this language, and lines end where it lets them."""
-    before, _CALL.language = _CALL.language, wanted
+    """Everything `spoken` inside is in this language."""
+    call = _Call(wanted)
+    _CALLS.append(call)
     try:
-        with ExitStack() as stack:
-            if wanted != _ENGLISH:
-                from iflow_cli_proxy.cli.rich_lines import chinese_lines
-
-                stack.enter_context(chinese_lines())
+        with call.ending:
             yield
     finally:
-        _CALL.language = before
+        _CALLS.pop()
+
+
+def lend_lines() -> None:
+    """Before rich draws anything: until the end of this call it ends lines where the language lets it."""
+    call = _CALLS[-1]
+    if call.language == _ENGLISH or call.has_lent:
+        return
+    from iflow_cli_proxy.cli.rich_lines import chinese_lines
+
+    call.ending.enter_context(chinese_lines())
+    call.has_lent = True
 
 
 def asked_for(args: Sequence[str]) -> tuple[str, list[str]]:

@@ -5,13 +5,16 @@ Knows where Typer keeps words. Refuses to know any command. For English nothing 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Final
 
+import typer
 from typer.core import TyperGroup
 
-from iflow_cli_proxy.cli.speech import language, spoken
+from iflow_cli_proxy.cli.speech import language, lend_lines, spoken
 
 _TYPERS_WORDS: Final = (
     "DEFAULT_STRING",
@@ -27,31 +30,68 @@ _TYPERS_WORDS: Final = (
 """Constants of `typer.rich_utils` (Typer 0.29)."""
 
 _USAGE: Final = "Usage:"
+_ENGLISH: Final = "en"
+_COMPLETING: Final = "_IFLOW2API_COMPLETE"
+"""Set by a shell that asks what could come next."""
 
 
 class SpokenGroup(TyperGroup):
     """The root of the commands; it is built anew for each call, so it may be changed for good."""
 
+    _ending: ExitStack | None = None
+
     def main(self, args: Sequence[str] | None = None, *given: Any, **more: Any) -> Any:
-        with ExitStack() as stack:
-            if language() != "en":
-                speak(self, **self.context_settings)
-                stack.enter_context(_typer_speaking())
+        if language() == _ENGLISH:
+            return super().main(args, *given, **more)
+        with ExitStack() as self._ending:
+            for command in _all_under(self):
+                command.format_help = partial(_format_help, command)
+                if os.environ.get(_COMPLETING):
+                    speak(command)  # a shell shows what each command is for
             return super().main(args, *given, **more)
 
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        with self._explaining():
+            return super().make_context(*given, **more)
 
-def speak(command: Any, **settings: Any) -> None:
-    """Put every text of a command and of those under it into the language of this call."""
+    def invoke(self, ctx: Any) -> Any:
+        with self._explaining():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """What is wrong with a call is told by Typer once this is left; then its words have to be ours."""
+        try:
+            yield
+        except Exception as error:
+            if self._ending is not None and (hasattr(error, "format_message") or isinstance(error, typer.Abort)):
+                self._ending.enter_context(_typer_speaking())
+            raise
+
+
+def _all_under(command: Any) -> Iterator[Any]:
+    yield command
+    for child in getattr(command, "commands", {}).values():
+        yield from _all_under(child)
+
+
+def _format_help(command: Any, ctx: Any, formatter: Any) -> None:
+    with _typer_speaking():
+        speak(command, command.get_help_option(ctx))
+        for child in getattr(command, "commands", {}).values():
+            speak(child)
+        type(command).format_help(command, ctx, formatter)
+
+
+def speak(command: Any, help_option: Any = None) -> None:
+    """Put the texts of a command into the language of this call."""
     if command.help:
         command.help = spoken_paragraphs(command.help)
-    help_option = command.get_help_option(command.context_class(command, **settings))
     for parameter in (*command.params, *([help_option] if help_option else [])):
         if getattr(parameter, "help", None):
             parameter.help = spoken_paragraphs(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = spoken(parameter.show_default)
-    for child in getattr(command, "commands", {}).values():
-        speak(child, **settings)
 
 
 def spoken_paragraphs(text: str) -> str:
@@ -63,6 +103,8 @@ def spoken_paragraphs(text: str) -> str:
 def _typer_speaking() -> Iterator[None]:
     """Typer's own words, as long as it lasts."""
     from typer import rich_utils
+
+    lend_lines()
 
     class Highlighter(rich_utils.OptionHighlighter):
         """Through it go usage lines and what is wrong with a call."""

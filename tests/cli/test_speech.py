@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich import _wrap
 
-from iflow_cli_proxy.cli.speech import asked_for, language, language_of, speaking, spoken
+from iflow_cli_proxy.cli.speech import asked_for, language, language_of, lend_lines, speaking, spoken
 from tests.support.cli import run_cli
 
 
@@ -65,8 +65,13 @@ def test_a_language_lasts_as_long_as_its_call() -> None:
     with speaking("zh"):
         assert language() == "zh"
         assert spoken("Saved server.port.") == "已保存 server.port。"
+        assert _wrap.re_word is folding
+        lend_lines()
+        lend_lines()
         assert _wrap.re_word is not folding
     assert (language(), spoken("Saved server.port.")) == ("en", "Saved server.port.")
+    assert _wrap.re_word is folding
+    lend_lines()
     assert _wrap.re_word is folding
 
 
