@@ -123,6 +123,8 @@ async def explain_what_happened(scene: Scene) -> None:
             scene.canaries.hear(f"explain {form}", told.out + told.err)
     await scene.run_and_hear("explain", scene.ids[0], "--save", "golden.json")
     assert (scene.house.home / "golden.json").exists()
+    await scene.run_and_hear("align", "golden.json")
+    await scene.run_and_hear("replay", scene.ids[0], "--url", scene.running.url)
 
 
 async def sign_in_at_the_admin_page(scene: Scene) -> None:
@@ -208,6 +210,7 @@ async def test_no_secret_leaves(tmp_path: Path) -> None:
             await deed(stage)
         stage.running.process.terminate()
         assert await asyncio.to_thread(stage.running.process.wait, 20) == 0
+    assert len([*(tmp_path / "bodies").iterdir()]) > 10
     stage.canaries.hear_folder(tmp_path, but=KEEPERS)
 
     assert set(stage.answers) >= {200, 400, 401, 404, 502}

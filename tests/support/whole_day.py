@@ -198,6 +198,7 @@ async def scene(home: Path) -> AsyncIterator[Scene]:
         "IFLOW2API_AUTH_REQUIRED": "always",
         "IFLOW2API_LOGGING_LEVEL": "debug",
         "IFLOW2API_LOGGING_FILE": str(home / "gateway.log"),
+        "IFLOW2API_LOGGING_BODIES": str(home / "bodies"),
         "IFLOW2API_RECORDER_CONTENTS": "true",
         "IFLOW2API_RESILIENCE_RETRY_BACKOFF_MS": "0",
         "PYTHONASYNCIODEBUG": "1",
