@@ -1,4 +1,4 @@
-// The attempts of one request over time: waiting for headers, for the first content, and the answer itself.
+// The attempts of one request over time: waiting for an account, for headers, for the first content, and the answer.
 
 import { h, svg } from "./dom.js";
 import { span } from "./format.js";
@@ -13,7 +13,7 @@ export function timeline(attempts, durationS) {
   return h(
     "div",
     { class: "timeline" },
-    h("ol", {}, attempts.map((attempt) => line(attempt, end))),
+    h("ol", {}, attempts.map((attempt, index) => line(attempt, attempts[index - 1]?.ended_s ?? 0, end))),
     h(
       "div",
       { class: "axis", "aria-hidden": "true" },
@@ -22,6 +22,7 @@ export function timeline(attempts, durationS) {
     h(
       "ul",
       { class: "legend" },
+      key("queued", t("until it was sent")),
       key("connecting", t("until headers")),
       key("waiting", t("until the first content")),
       key("streaming", t("answer")),
@@ -29,12 +30,14 @@ export function timeline(attempts, durationS) {
   );
 }
 
-function line(attempt, end) {
+/** `before` is when the one before it ended: since then it was waited for an account, or for the next try. */
+function line(attempt, before, end) {
   const started = attempt.started_s ?? 0;
   const ended = attempt.ended_s ?? end;
   const headers = attempt.headers_s ?? ended;
   const content = attempt.first_content_s ?? ended;
   const pieces = [
+    ["queued", before, started],
     ["connecting", started, headers],
     ["waiting", headers, content],
     ["streaming", content, ended],
