@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.admin_visitor import PASSWORD, VIEWS, House, opened
+from tests.support.admin import PASSWORD
+from tests.support.admin_visitor import VIEWS, House, opened
 from tests.support.browser import ENTER, ESCAPE, TAB, Browser, browser, missing
 from tests.support.gateway import chat_body, post_chat
 

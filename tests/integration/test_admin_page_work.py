@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iflow_cli_proxy.core import jsonx
 from tests.support.admin_visitor import House, opened
 from tests.support.browser import Browser, browser, missing
 from tests.support.gateway import chat_body, post_chat
@@ -161,6 +162,73 @@ async def test_a_key_gets_another_secret(house: House) -> None:
     await me.press("Rotate", "dialog")
     await me.browser.until("document.querySelector('#secret')", "the other secret")
     assert await me.browser.text("#secret") != first
+
+
+# --- models and settings ------------------------------------------------------------------------------------------
+
+
+async def test_an_alias_is_written_and_answers(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.go("models")
+    await me.reads("glm-4.7", ".table")
+    await me.fill(search="kimi")
+    await me.reads_no_more("glm-4.7", ".table")
+    await me.press("Add an alias")
+    await me.fill(".alias:last-child", glob="gpt-*", model="glm-4.7")
+    await me.press("Save aliases")
+    await me.reads("The aliases are saved", "#toasts")
+    _, headers, body = await post_chat(house.gateway, chat_body(model="gpt-4o"))
+    assert headers["x-iflow2api-route"] == "iflow/glm-4.7", body
+
+
+async def test_a_setting_is_changed_and_applies_at_once(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.go("settings")
+    assert not await me.browser.script("return document.querySelector('.savebar').checkVisibility()")
+    await me.choose("[name='routing.strategy']", "sticky")
+    await me.fill(**{"resilience.max_attempts": "5"})
+    await me.reads("2 changes are not saved", ".savebar")
+    await me.press("Save")
+    await me.reads("Saved and in effect.", "#toasts")
+    applied = house.gateway.server.state.settings.current
+    assert (applied.routing.strategy, applied.resilience.max_attempts) == ("sticky", 5)
+    overrides = (house.household.home / "overrides.toml").read_text()
+    assert "sticky" in overrides
+    await me.press("Back to the default", "[data-name='routing.strategy']")
+    await me.press("Save")
+    await me.reads_no_more("not saved", ".savebar")
+    assert house.gateway.server.state.settings.current.routing.strategy == "least_busy"
+
+
+async def test_a_value_that_makes_no_sense_is_refused_at_its_field(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.go("settings")
+    await me.fill(**{"resilience.max_attempts": "5000", "routing.queue_places": "7"})
+    await me.press("Save")
+    row = "[data-name='resilience.max_attempts']"
+    await me.browser.until(
+        f"document.querySelector({jsonx.encode(row + ' .mistake').decode()}).innerText", "the complaint"
+    )
+    applied = house.gateway.server.state.settings.current
+    assert (applied.resilience.max_attempts, applied.routing.queue_places) == (3, 100), "nothing of it"
+
+
+async def test_nobody_leaves_unsaved_settings_behind_by_mistake(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.go("settings")
+    await me.fill(**{"routing.queue_places": "7"})
+    await me.press("Models", "nav")
+    await me.reads("Leave without saving?", "dialog")
+    await me.press("Cancel", "dialog")
+    await me.reads("1 change is not saved", ".savebar")
+    assert (await me.browser.address()).endswith("#/settings")
+    await me.press("Models", "nav")
+    await me.press("Leave", "dialog")
+    await me.reads("Models", "h1")
 
 
 # --- what was asked -----------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.demo.tokens import Rules
+from tests.support.admin import PASSWORD, steer
 from tests.support.browser import Browser
 from tests.support.gateway import RunningGateway
 from tests.support.people import Household, household
 
-PASSWORD: Final = "correct horse battery"
 VIEWS: Final = ("", "accounts", "keys", "models", "usage", "requests", "logs", "playground", "settings")
 
 
@@ -69,7 +69,8 @@ class Visitor:
     async def choose(self, selector: str, value: str) -> None:
         """One of the options of a list."""
         chosen = f"const list = document.querySelector({_text(selector)}); list.value = {_text(value)};"
-        await self.browser.script(f"{chosen} list.dispatchEvent(new Event('change', {{bubbles: true}}))")
+        tell = "for (const kind of ['input', 'change']) list.dispatchEvent(new Event(kind, { bubbles: true }))"
+        await self.browser.script(f"{chosen} {tell}")
 
     async def press_choice(self, name: str) -> None:
         """One of a few that stand side by side."""
@@ -111,6 +112,7 @@ async def opened(chromium: Browser, home: Path, *, delay_s: float = 0.0) -> Asyn
     async with household(home, delay_s=delay_s, rules=Rules(poll_interval_s=1)) as people:
         await people.iflow("ada")
         async with people.gateway("iflow", "qwen") as gateway:
+            steer(gateway, people.toml("iflow", "qwen"), {})
             await chromium.begin()
             await chromium.look(1280, "light")
             yield House(people, gateway, Visitor(chromium, gateway))
@@ -126,7 +128,8 @@ def _button(name: str, place: str) -> str:
 
 
 def _is_read(text: str, place: str) -> str:
-    return f"[...document.querySelectorAll({_text(place)})].some((one) => one.innerText.includes({_text(text)}))"
+    reads = f"one.checkVisibility() && one.innerText.includes({_text(text)})"
+    return f"[...document.querySelectorAll({_text(place)})].some((one) => {reads})"
 
 
 def _text(text: str) -> str:

@@ -8,7 +8,14 @@ import { t } from "../words.js";
 export function inputFor(leaf) {
   const common = { name: leaf.name, disabled: Boolean(leaf.locked), spellcheck: "false", autocomplete: "off" };
   const make = { boolean, choice, integer: numeric, number: numeric, list, table }[leaf.type] ?? text;
-  return make(leaf, common);
+  return leaf.is_secret ? unseen(leaf, make(leaf, common)) : make(leaf, common);
+}
+
+/** A secret never comes here: it can only be replaced, and an empty input leaves it as it is. */
+function unseen(leaf, { input, read }) {
+  input.value = "";
+  input.placeholder = leaf.is_set ? t("set; type to replace it") : t("not set");
+  return { input, read: () => (input.value.trim() ? read() : leaf.value) };
 }
 
 function boolean(leaf, common) {
@@ -38,8 +45,8 @@ function list(leaf, common) {
   const items = leaf.value ?? [];
   const isNumbers = (items.length ? items : (leaf.default ?? [])).some((item) => typeof item === "number");
   const rows = Math.min(6, Math.max(2, isNumbers ? 1 : items.length));
-  const placeholder = leaf.is_secret ? t("hidden") : t("one a line");
-  const input = h("textarea", { ...common, rows, value: items.join(isNumbers ? ", " : "\n"), placeholder });
+  const value = items.join(isNumbers ? ", " : "\n");
+  const input = h("textarea", { ...common, rows, value, placeholder: t("one a line") });
   return { input, read: () => (isNumbers ? listOf(input.value).map(Number) : listOf(input.value)) };
 }
 
@@ -63,7 +70,7 @@ function table(leaf, common) {
 }
 
 function text(leaf, common) {
-  const look = leaf.is_secret ? { type: "password", placeholder: t("hidden") } : { type: "text" };
-  const input = h("input", { ...common, ...look, value: leaf.value ?? "" });
+  const type = leaf.is_secret ? "password" : "text";
+  const input = h("input", { ...common, type, value: leaf.value ?? "" });
   return { input, read: () => input.value };
 }

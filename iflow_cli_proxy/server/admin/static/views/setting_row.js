@@ -16,9 +16,9 @@ const ORIGINS = {
   flag: later("flag"),
 };
 
-/** `change(name, value, isChanged)` hears every edit; a value that cannot be read is an Error. */
-export function settingRow(leaf, change) {
-  const short = leaf.name.slice(leaf.name.indexOf(".") + 1);
+/** A setting of that table. `change(name, value, isChanged)` hears every edit; a value that cannot be read is an Error. */
+export function settingRow(leaf, table, change) {
+  const short = leaf.name.startsWith(`${table}.`) ? leaf.name.slice(table.length + 1) : leaf.name;
   const made = inputFor(leaf);
   const told = field(short, made.input, { help: helpOf(leaf) });
   const edited = (value) => {

@@ -88,7 +88,7 @@ function jump(event) {
 
 function section(one, rows, change) {
   const made = one.leaves.map((leaf) => {
-    const row = settingRow(leaf, change);
+    const row = settingRow(leaf, one.name, change);
     rows.set(leaf.name, row);
     return row.node;
   });
