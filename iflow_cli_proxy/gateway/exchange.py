@@ -264,7 +264,8 @@ class Gateway:
         asked = question.exchange.asked
         words = self._words.get(asked)
         if words is None:
-            words = alias_of(asked, self.table), explain(asked, self.table).steps
+            *steps, _ = explain(asked, self.table).steps  # the last one is about prompts that are too long
+            words = alias_of(asked, self.table), tuple(steps)
             if len(self._words) < _MOST_ROUTES:
                 self._words[asked] = words
         return RouteTaken(

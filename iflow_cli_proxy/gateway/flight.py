@@ -56,6 +56,22 @@ class Tape:
         return sum(map(len, self._pieces))
 
 
+class _Nothing:
+    """In place of a reply that was closed."""
+
+    status: Final = 0
+    headers: Final[Mapping[str, str]] = {}
+
+    async def read(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        return
+
+
+_NOTHING: Final = _Nothing()
+
+
 class Heard:
     """An upstream's reply as it is read, with an ear on it: how much came, and how long chunks kept each other waiting.
 
@@ -70,7 +86,7 @@ class Heard:
         self.tape = tape
         self.chunks = 0
         self.longest_gap_s = 0.0
-        self._inner = inner
+        self._inner: UpstreamReply = inner
         self._now = now
         self._last_at = inf  # what the first chunk was waited for is no gap between two
         self._longer = [0] * len(GAP_LIMITS_S)
@@ -90,7 +106,9 @@ class Heard:
         return chunk
 
     def close(self) -> None:
-        self._inner.close()
+        """And let go of it: a flight waits a while to be written, and what was read with would wait with it."""
+        inner, self._inner = self._inner, _NOTHING
+        inner.close()
 
     @property
     def gaps(self) -> list[int]:

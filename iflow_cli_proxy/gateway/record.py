@@ -107,3 +107,4 @@ class Exchange(msgspec.Struct, kw_only=True, eq=False):
     def end(self) -> None:
         while self.at_end:
             self.at_end.pop()()
+        self.progress = None  # a pipe that failed holds on to all that was under way then

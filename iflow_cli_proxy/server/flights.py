@@ -6,7 +6,7 @@ found when it is written, in the ledger's thread, and not while a request runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -101,7 +101,7 @@ def document(exchange: Exchange, flight: Flight, *, has_bodies: bool) -> dict[st
 class _Shown:
     """How attempts and bodies of one flight are shown."""
 
-    def __init__(self, started_at: float, *, has_bodies: bool, secrets: set[str]) -> None:
+    def __init__(self, started_at: float, *, has_bodies: bool, secrets: Sequence[str]) -> None:
         self._started_at = started_at
         self._has_bodies = has_bodies
         self._secrets = secrets
@@ -194,7 +194,7 @@ class _Shown:
         return shown_name(words) if len(words) <= _SHORT else redact(words)
 
 
-def _secrets_of(flight: Flight) -> set[str]:
+def _secrets_of(flight: Flight) -> list[str]:
     upstream = [one.request.headers for one in flight.attempts if one.request is not None]
     return credentials_in(flight.headers, flight.query, *upstream)
 

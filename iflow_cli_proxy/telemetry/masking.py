@@ -8,7 +8,7 @@ exchange. Refuses to know what an exchange is.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -87,17 +87,18 @@ _shown_short: Final = lru_cache(maxsize=4096)(shown_header)
 """Most headers are those of the request before."""
 
 
-def credentials_in(*headers: Mapping[str, str]) -> set[str]:
+def credentials_in(*headers: Mapping[str, str]) -> list[str]:
     """The values of headers and parameters whose names speak of credentials, without the scheme before them: whatever
-    they look like, they are to be hidden in texts too."""
+    they look like, they are to be hidden in texts too. The longest first: one may be the end of another."""
     found = set()
     for one in headers:
         for name, value in one.items():
             if _speaks_of_credentials(name):
-                found.add(value.partition(" ")[2].strip() or value.strip())
+                bare = value.partition(" ")[2].strip() or value.strip()
+                found |= {bare, bare.partition("=")[2]}
                 if "=" in value and name.lower() in _HIDDEN:
                     found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
-    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 @lru_cache(maxsize=1024)
@@ -125,8 +126,11 @@ def shown_url(url: str) -> str:
     return redact(f"{parts.scheme}://{place}{parts.path}" + ("?…" if parts.query else ""))
 
 
-def shown_body(body: bytes, secrets: Collection[str] = (), *, is_cut: bool = False) -> str:
-    """A body as text; `secrets` are known ones. What was cut off ends before the word the cut went through."""
+def shown_body(body: bytes, secrets: Sequence[str] = (), *, is_cut: bool = False) -> str:
+    """A body as text; `secrets` are those of `credentials_in`.
+
+    What was cut off ends before the word that the cut went through.
+    """
     text = body.decode("utf-8", "replace")
     if is_cut:
         text = text[: _last_gap(text)]

@@ -28,7 +28,7 @@ def show(both: Replayed) -> None:
     ]
     print_table(("", both.then.row.request_id, both.request_id, ""), rows)
     screen = console()
-    for line in text_lines(then, now):
+    for line in text_lines(then, now, width=screen.width):
         screen.print(printable(line), style=_STYLES.get(line[:1], ""), markup=False, soft_wrap=True)
     if both.is_masked:
         say("What was sent again is not what was sent then: secrets in it had been masked.", "yellow")
@@ -39,13 +39,13 @@ def show(both: Replayed) -> None:
     say("Different." if different else "The same.", "yellow" if different else "green")
 
 
-def text_lines(then: Said, now: Said) -> Iterator[str]:
+def text_lines(then: Said, now: Said, *, width: int = _LONGEST_LINE) -> Iterator[str]:
     """Where text, thinking and calls differ, as lines with + and -."""
     for name in ("text", "reasoning", "tool_calls"):
         before, after = _words(then, name), _words(now, name)
         if before is None or after is None or before == after:
             continue
-        found = list(unified_diff(_cut(before), _cut(after), "", "", n=1, lineterm=""))[2:]
+        found = list(unified_diff(_cut(before, width - 1), _cut(after, width - 1), "", "", n=1, lineterm=""))[2:]
         yield ""
         yield from found[:_MOST_LINES]
         if len(found) > _MOST_LINES:
@@ -97,13 +97,13 @@ def _words(one: Said, name: str) -> str | None:
     return "\n".join(f"{tool} {jsonx.encode(arguments).decode()}" for tool, arguments in value)
 
 
-def _cut(text: str) -> list[str]:
+def _cut(text: str, width: int) -> list[str]:
     """Lines as they are; a text of one long line would be one long difference, so that is cut between words."""
     lines: list[str] = []
     for line in text.splitlines():
         words: list[str] = []
         for word in line.split(" "):
-            if words and sum(map(len, words)) + len(words) + len(word) > _LONGEST_LINE:
+            if words and sum(map(len, words)) + len(words) + len(word) > min(width, _LONGEST_LINE):
                 lines.append(" ".join(words))
                 words = []
             words.append(word)

@@ -143,6 +143,7 @@ def _attempts(flight: Mapping[str, Any], row: Row, width: int, *, draws: bool) -
     if not attempts:
         return
     yield from _title(spoken("Attempts"))
+    said = (flight.get("error") or {}).get("message") if len(attempts) == 1 else ""
     drawn = bars(attempts, row.duration_s, min(width, _WIDEST) - len(_INDENT)) if draws else []
     for at, one in enumerate(attempts):
         is_bad = bool(one["error_kind"])
@@ -155,7 +156,7 @@ def _attempts(flight: Mapping[str, Any], row: Row, width: int, *, draws: bool) -
         if one["url"]:
             yield f"{_INDENT * 2}{one['url']}", "dim"
         for text in (one["message"], one["detail"]):
-            if text:
+            if text and text != said:
                 yield from _folded(text, width, "red", _INDENT * 2)
         if one["retry"]:
             yield from _folded(f"→ {spoken(one['retry'])}", width, "yellow", _INDENT * 2)

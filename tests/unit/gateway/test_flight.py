@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from iflow_cli_proxy.core.errors import Overloaded
 from iflow_cli_proxy.gateway.flight import Flight, Heard, Tape, begun
 from iflow_cli_proxy.routing.resolve import Route
@@ -41,7 +43,9 @@ async def test_a_reply_that_is_heard_is_the_reply_itself() -> None:
     heard = Heard(inner, Tape(), FakeClock().monotonic)
     assert (heard.status, heard.headers, heard.gaps) == (503, {"a": "b"}, [0, 0, 0, 0])
     heard.close()
-    assert inner.is_closed
+    heard.close()
+    assert inner.closes == 1
+    assert inner not in gc.get_referents(heard), "its connection would stay until the flight is written"
 
 
 def test_an_attempt_holds_on_to_no_body_that_is_not_kept() -> None:

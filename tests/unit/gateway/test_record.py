@@ -25,13 +25,20 @@ def test_nothing_is_known_at_first() -> None:
     assert AttemptRecord(account="a", route="up/m").error_kind == ""
 
 
+class Far:
+    characters = 5
+    is_thinking = False
+
+
 def test_what_was_held_for_it_is_given_back_once() -> None:
     it = exchange()
     given: list[str] = []
     it.at_end += [lambda: given.append("first"), lambda: given.append("second")]
 
+    it.show(Far())
     it.end()
     it.end()
+    assert it.progress is None
 
     assert given == ["second", "first"]
 

@@ -64,7 +64,8 @@ def test_an_address_is_a_place_and_nothing_else(url: str, shown: str) -> None:
 def test_credentials_are_found_by_the_names_of_their_headers() -> None:
     headers = {"authorization": f"Bearer {CANARY}", "cookie": f"a={ODD}; b=short", "x-other": "long enough value"}
     found = credentials_in(headers, {"key": "0123456789"})
-    assert {CANARY, ODD, "0123456789"} <= found
+    assert {CANARY, ODD, "0123456789"} <= set(found)
+    assert [len(one) for one in found] == sorted(map(len, found), reverse=True)
     assert "short" not in found, "nothing this short is worth hiding, and it would hide words"
     assert "long enough value" not in found
 
@@ -86,7 +87,7 @@ def test_a_body_is_shown_without_what_looks_like_a_secret_or_is_called_one(text:
 
 
 def test_a_credential_of_the_same_exchange_is_hidden_whatever_it_looks_like() -> None:
-    assert shown_body(f"echo {ODD}!".encode(), {ODD}) == "echo [secret]!"
+    assert shown_body(f"echo {ODD}!".encode(), [ODD]) == "echo [secret]!"
 
 
 def test_what_is_harmless_stays_as_it_is() -> None:
