@@ -59,7 +59,7 @@ def _own_paths(machine: Machine) -> Iterator[Path]:
     """Everything that is ours alone, folders before what is in them."""
     paths = machine.paths
     yield from dict.fromkeys(folder for folder in _own_folders(machine) if folder.is_dir() or folder.is_symlink())
-    yield from (paths.config_file, paths.overrides_file, paths.keys_file, paths.ledger_file)
+    yield from (paths.config_file, paths.overrides_file, paths.keys_file, paths.admin_file, paths.ledger_file)
     yield vault_file(paths.accounts_dir)
     yield from (paths.accounts_dir / name for name in machine.names_in(paths.accounts_dir) if _is_credential(name))
 

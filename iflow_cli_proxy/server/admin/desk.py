@@ -53,6 +53,8 @@ class Desk:
         self._file = AdminFile(services.admin_file)
         self._stamp: Stamp | None = None
         self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
+        self._writing = asyncio.Lock()
+        """Held from a write of ours until it is no news any more."""
 
     def close(self) -> None:
         """Let every page know that the server leaves: open sockets would hold it up."""
@@ -81,12 +83,13 @@ class Desk:
             await self.look()
 
     async def look(self) -> None:
-        stamp = await asyncio.to_thread(self._file.stamp)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        self.setup_token = Secret()
-        ended = self.sessions.end_all()
+        async with self._writing:
+            stamp = await asyncio.to_thread(self._file.stamp)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self.setup_token = Secret()
+            ended = self.sessions.end_all()
         _LOG.info("admin: the password was changed in the terminal; %d sessions ended", ended)
 
     async def has_password(self) -> bool:
@@ -96,9 +99,11 @@ class Desk:
         """Raises RateLimited, Unauthenticated, or InvalidRequest (409) while there is no password."""
         self.throttle.knock(address)
         await self.look()  # or the session that begins now would be ended for a password it knows
+        stamp = self._stamp
         kept = await asyncio.to_thread(self._file.load)
         async with self._hashing:
             is_right = await asyncio.to_thread(passwords.is_right, given, kept)
+        is_right = is_right and stamp == self._stamp  # else it was the password when the question came, and is no more
         if kept is None:
             raise InvalidRequest(
                 "There is no password yet.",
@@ -129,17 +134,22 @@ class Desk:
             raise await self._no_first_run()
         passwords.check_new(password)
         hashed = await self._hashed(password)
-        if not await asyncio.to_thread(self._file.save_first, hashed):
+        async with self._writing:
+            is_first = await asyncio.to_thread(self._file.save_first, hashed)
+            if is_first:
+                await self._is_ours()
+        if not is_first:
             raise await self._no_first_run()
-        await self._is_ours()
         self.throttle.succeeded(address)
 
     async def set_password(self, password: str) -> int:
         """Put another one in force; how many sessions ended. Raises InvalidRequest for a weak one."""
         passwords.check_new(password, param="new")
-        await asyncio.to_thread(self._file.save, await self._hashed(password))
-        await self._is_ours()
-        return self.sessions.end_all()
+        hashed = await self._hashed(password)
+        async with self._writing:
+            await asyncio.to_thread(self._file.save, hashed)
+            await self._is_ours()
+            return self.sessions.end_all()
 
     async def _hashed(self, password: str) -> PasswordHash:
         async with self._hashing:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
+from iflow_cli_proxy.server.admin import passwords
 from iflow_cli_proxy.server.admin.desk import Desk
-from iflow_cli_proxy.server.admin.passwords import hash_of
-from iflow_cli_proxy.state.admin_file import AdminFile
+from iflow_cli_proxy.server.admin.passwords import hash_of, is_right
+from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash
+from tests.support.patience import PATIENCE_S, until
 from tests.support.shell import shell_state
 from tests.support.wiring import services
 
@@ -74,3 +78,34 @@ async def test_what_the_terminal_does_ends_everything_and_what_we_do_is_no_news(
     assert session.is_ended
     with pytest.raises(Unauthenticated):
         await desk.check_password("correct horse battery", "a")
+
+
+async def test_a_password_that_changes_while_it_is_compared_opens_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.set_first_password(desk.setup_token.reveal(), "correct horse battery", "a")
+    compares, is_changed = threading.Event(), threading.Event()
+
+    def slowly(given: str, kept: PasswordHash | None) -> bool:
+        compares.set()
+        assert is_changed.wait(PATIENCE_S)
+        return is_right(given, kept)
+
+    monkeypatch.setattr(passwords, "is_right", slowly)
+    asked = asyncio.ensure_future(desk.check_password("correct horse battery", "a"))
+    await until(compares.is_set)
+    await desk.set_password("another good phrase")
+    is_changed.set()
+
+    with pytest.raises(Unauthenticated):
+        await asked
+
+
+async def test_a_look_at_the_moment_of_a_change_of_ours_ends_nothing(desk: Desk) -> None:
+    await desk.set_first_password(desk.setup_token.reveal(), "correct horse battery", "a")
+    looks = [asyncio.ensure_future(desk.look()) for _ in range(3)]
+    await desk.set_password("another good phrase")
+    session = desk.sessions.begin()[1]
+    await asyncio.gather(*looks, desk.look())
+
+    assert not session.is_ended
