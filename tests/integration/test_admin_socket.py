@@ -156,6 +156,21 @@ async def test_i37_a_page_that_reads_nothing_is_cut_off(browser: Browser, monkey
     opened.close()
 
 
+async def test_i37_a_page_that_answers_no_ping_is_gone(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_socket, "_HEARTBEAT_S", 0.2)
+    silent, lively = await open_socket(browser), await open_socket(browser)
+    sockets = browser.gateway.server.desk.sockets
+    async with asyncio.timeout(5):
+        while len(sockets) > 1:
+            if (await lively.frame())[0] == PING:
+                await lively.send(frame(PONG))
+
+    assert await silent.close_code() == 0
+    assert (await lively.document())["type"] == "snapshot"
+    silent.close()
+    lively.close()
+
+
 async def test_i37_no_more_than_twenty_at_one_time(browser: Browser) -> None:
     opened = [await open_socket(browser) for _ in range(admin_socket.MOST)]
     one_more = await open_socket(browser)

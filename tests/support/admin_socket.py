@@ -57,6 +57,8 @@ class PageSocket:
         """The next text of that type."""
         while True:
             opcode, data = await self.frame()
+            if opcode == PING:
+                continue
             assert opcode == TEXT, (opcode, data)
             value = jsonx.decode(data)
             if value["type"] == kind:
