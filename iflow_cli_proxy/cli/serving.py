@@ -211,6 +211,9 @@ def _show(plan: ServePlan, services: Services, listener: Listener, key_names: Se
             say(line, "green", is_to_copy=True)
         if page:
             say(f"{'first run' if '#' in page else 'admin page'}: {page}", "cyan", is_to_copy=True)
+        if plan.is_demo:
+            home = quote(str(services.ledger_file.parent))
+            say(f"what became of a request: IFLOW2API_HOME={home} iflow2api explain --last", "cyan", is_to_copy=True)
 
 
 def _facts(services: Services, listener: Listener, key_names: Sequence[str]) -> Table:

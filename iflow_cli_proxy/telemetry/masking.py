@@ -116,6 +116,7 @@ def shown_query(query: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=256)
 def shown_url(url: str) -> str:
     """Where it leads, without user, password and what follows the path."""
     try:

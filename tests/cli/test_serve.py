@@ -103,6 +103,22 @@ def test_the_screen_shows_url_account_models_and_export_line(demo) -> None:  # t
     assert f"export OPENAI_BASE_URL={running.url}/v1" in screen
 
 
+def test_the_demo_s_own_ledger_can_be_asked_as_the_screen_says(demo) -> None:  # type: ignore[no-untyped-def]
+    running, _ = demo
+    home = _shown(running.log, "what became of a request").rpartition("IFLOW2API_HOME=")[2].split()[0]
+    urllib.request.urlopen(
+        urllib.request.Request(
+            f"{running.url}/v1/chat/completions",
+            b'{"model":"glm-5","messages":[{"role":"user","content":"hi"}]}',
+            {"content-type": "application/json", "x-request-id": "asked-once"},
+        )
+    ).close()
+    ends_at = time.monotonic() + 10.0
+    while (got := run_cli("explain", "asked-once", env={"IFLOW2API_HOME": home})).code:
+        assert time.monotonic() < ends_at, got.err
+    assert "asked-once  200 ok" in got.out
+
+
 @pytest.mark.parametrize("is_installed", [True, False])
 def test_uvloop_is_used_when_it_is_there_and_not_missed_when_not(
     monkeypatch: pytest.MonkeyPatch, is_installed: bool
