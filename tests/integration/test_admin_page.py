@@ -149,6 +149,28 @@ async def test_the_page_finds_its_way_back_when_the_connection_breaks(house: Hou
     await me.reads("Accepting requests", ".gateway")
 
 
+async def test_a_connection_that_falls_silent_is_noticed(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.browser.script(SHORT_PATIENCE)
+    for socket in list(house.gateway.server.desk.sockets):
+        socket.end(1001, "gone for a moment")
+    await me.reads("Connection lost", ".gateway")
+    await me.browser.until("document.querySelector('.shell.lost')", "old numbers are told from new ones")
+    await me.browser.script("window.WebSocket = window.real")
+    await me.reads("Accepting requests", ".gateway")
+    await me.browser.until("!document.querySelector('.shell.lost')", "new numbers")
+
+
+SHORT_PATIENCE = """
+window.real = window.WebSocket;
+const wait = window.setTimeout;
+window.setTimeout = (act, ms, ...more) => wait(act, ms / 20, ...more);
+window.WebSocket = class { static OPEN = 1; readyState = 1; send() {} close() {} };
+"""
+"""Time runs twenty times as fast for the page, and its next connections say nothing at all."""
+
+
 async def test_traffic_is_stopped_after_a_question_and_started_again(house: House) -> None:
     me = house.visitor
     await me.arrive()

@@ -266,7 +266,7 @@ async def test_usage_is_drawn_and_told_in_a_table(house: House) -> None:
 
 
 async def test_the_playground_streams_and_stops(chromium: Browser, tmp_path: Path) -> None:
-    async with opened(chromium, tmp_path, delay_s=0.05) as house:
+    async with opened(chromium, tmp_path, delay_s=0.02) as house:
         me = house.visitor
         await me.arrive()
         await me.go("playground")

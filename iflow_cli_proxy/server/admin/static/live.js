@@ -5,6 +5,7 @@ import { adopt, get } from "./api.js";
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 const SESSION_ENDED = 4401;
+const SILENT_MS = 6000; // the server speaks every second
 
 const listeners = { snapshot: new Set(), log: new Set(), state: new Set() };
 let socket = null;
@@ -49,14 +50,29 @@ function open() {
     become("live");
     if (listeners.log.size) subscribe();
   };
+  let patience = 0;
+  const hearAgain = () => {
+    clearTimeout(patience);
+    patience = setTimeout(() => mine === socket && drop(mine), SILENT_MS);
+  };
+  hearAgain();
   socket.onmessage = ({ data }) => {
+    hearAgain();
     const frame = JSON.parse(data);
     if (frame.type === "snapshot") last = frame;
     for (const act of listeners[frame.type] ?? []) act(frame);
   };
   socket.onclose = ({ code }) => {
+    clearTimeout(patience);
     if (mine === socket) lost(code);
   };
+}
+
+/** A connection that has fallen silent may take minutes to say that it is gone. */
+function drop(silent) {
+  silent.onclose = null;
+  silent.close();
+  lost();
 }
 
 function lost(code) {

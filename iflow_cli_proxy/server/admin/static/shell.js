@@ -100,6 +100,7 @@ function gatewayState() {
       : snapshot.accepting ? ["ok", t("Accepting requests")]
       : ["warn", t("Not accepting requests")];
     node.className = `gateway ${kind}`;
+    node.closest(".shell")?.classList.toggle("lost", connection() === "lost");
     say(node, text);
   };
   listen("snapshot", draw, heard.signal);

@@ -13,7 +13,8 @@ export const modelsView = { title: later("Models"), show };
 
 async function show(root, { signal }) {
   const place = h("div", { class: "stack" });
-  root.append(heading(t("Models")), place);
+  const toAliases = () => place.querySelector(".aliases")?.scrollIntoView();
+  root.append(heading(t("Models"), h("button", { class: "secondary", onclick: toAliases }, t("Aliases"))), place);
   await fetched(
     place,
     get("models", { signal }),
