@@ -44,7 +44,7 @@ def _whole(ids: list[str], wanted: str) -> str:
     if not ids:
         raise ConfigError(
             f"No recorded exchange is called {wanted!r}.",
-            hint="`iflow2api explain --last` shows the last one; the id stands in the log and in `x-request-id`",
+            hint="a request is recorded when it has ended; `iflow2api explain --last` shows the last one",
         )
     for name in (wanted, _PREFIX + wanted):
         if name in ids:

@@ -67,7 +67,7 @@ def lines(one: Found, *, width: int, is_full: bool = False, draws: bool = True) 
     yield from _verdict(flight, width)
     yield from _route(flight["route"], width)
     yield from _attempts(flight, one.row, width, draws=draws)
-    yield from _notes(flight, width)
+    yield from _notes(flight, one.row, width)
     yield from _gaps(flight.get("gaps"), width)
     yield from _traffic(flight, width)
     if is_full:
@@ -83,7 +83,7 @@ def head(row: Row) -> Iterator[Line]:
     facts = [
         f"{moment:%Y-%m-%d %H:%M:%S}",
         seconds(row.duration_s),
-        spoken(_NAMES.get(row.protocol, row.protocol)),
+        _named(row.protocol),
         spoken("streamed" if row.is_stream else "one answer"),
         *([spoken(f"key {row.client}")] if row.client else []),
     ]
@@ -172,8 +172,8 @@ def _times(one: Mapping[str, Any]) -> str:
     return " · ".join(f"{words} {seconds(at)}" for words, at in moments if at is not None)
 
 
-def _notes(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
-    notes, changed = flight["notes"], [*_changed_fields(flight)]
+def _notes(flight: Mapping[str, Any], row: Row, width: int) -> Iterator[Line]:
+    notes, changed = flight["notes"], [*_translation(flight, row), *_changed_fields(flight)]
     if not notes and not changed and not flight["repairs"]:
         return
     yield from _title("Changed on the way")
@@ -183,6 +183,17 @@ def _notes(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
         yield from _folded(f"{note['path']}: {note['what']}" if note["path"] else note["what"], width, "", _INDENT)
     for text in changed:
         yield from _folded(text, width, "", _INDENT)
+
+
+def _translation(flight: Mapping[str, Any], row: Row) -> Iterator[str]:
+    """Between two protocols nearly every field has another name."""
+    upstream = next((one["protocol"] for one in reversed(flight["upstream_request"]) if one), row.protocol)
+    if upstream != row.protocol:
+        yield f"translated from {_named(row.protocol)} to {_named(upstream)}"
+
+
+def _named(protocol: str) -> str:
+    return spoken(_NAMES.get(protocol, protocol))
 
 
 def _changed_fields(flight: Mapping[str, Any]) -> Iterator[str]:

@@ -47,8 +47,9 @@ def test_what_was_changed_is_told_with_the_fields_only_one_side_knew() -> None:
         flight(
             notes=[{"path": "seed", "what": "left out"}],
             client_request=part(fields=["model", "seed"]),
-            upstream_request=[part(fields=["model", "max_new_tokens"], url="u")],
-        )
+            upstream_request=[part(fields=["model", "max_new_tokens"], url="u", protocol="openai_chat")],
+        ),
+        protocol="openai_chat",
     )
     at = shown.index("Changed on the way")
     assert shown[at + 1 : at + 4] == [
@@ -56,6 +57,12 @@ def test_what_was_changed_is_told_with_the_fields_only_one_side_knew() -> None:
         "  fields not sent on: seed",
         "  fields added: max_new_tokens",
     ]
+
+
+def test_a_translation_is_named() -> None:
+    shown = told(flight(), protocol="gemini")
+    assert "  translated from Gemini to chat completions" in shown
+    assert not any("translated" in line for line in told(flight(), protocol="openai_chat"))
 
 
 def test_gaps_are_told_by_their_length() -> None:
