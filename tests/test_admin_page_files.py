@@ -73,6 +73,21 @@ def test_nothing_is_imported_in_vain(path: Path) -> None:
             assert len(re.findall(rf"\b{name}\b", source)) > 1, f"{name} of {where}"
 
 
+def test_nothing_is_exported_in_vain() -> None:
+    sources = {path: path.read_text() for path in SCRIPTS}
+    for path, source in sources.items():
+        for name in re.findall(r"export (?:async )?(?:const|let|function\*?) (\w+)", source):
+            users = [other for other, text in sources.items() if other != path and re.search(rf"\b{name}\b", text)]
+            assert users, f"{name} of {path.name}"
+
+
+def test_every_class_of_the_styles_is_given_to_something() -> None:
+    given = SHELL + "".join(path.read_text() for path in SCRIPTS)
+    styles = "".join(path.read_text() for path in STYLES)
+    named = {name for name in re.findall(r"\.([a-z][\w-]*)", styles) if not name.startswith("series-")}
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", given)] == []
+
+
 def test_the_shell_names_files_that_are_there_and_every_style() -> None:
     named = re.findall(r'(?:href|src)="/admin/static/([^"]+)"', SHELL)
     assert all((STATIC / name).is_file() for name in named)

@@ -28,8 +28,9 @@ class Visitor:
 
     async def arrive(self, language: str = "en") -> None:
         """Signed in, on the dashboard, by the first run."""
-        await self.browser.open(f"{self.gateway.url}/admin")
-        await self.browser.script(f"localStorage.setItem('iflow2api.language', '{language}')")
+        if language != "en":
+            await self.browser.open(f"{self.gateway.url}/admin")
+            await self.browser.script(f"localStorage.setItem('iflow2api.language', '{language}')")
         await self.follow_the_token()
         await self.browser.write("[name=password]", PASSWORD)
         await self.browser.click("[type=submit]")

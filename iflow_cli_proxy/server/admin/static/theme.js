@@ -3,7 +3,7 @@
 const KEPT = "iflow2api.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-export const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
+const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
 
 export function toggleTheme() {
   const wanted = isDark() ? "light" : "dark";

@@ -4,7 +4,7 @@ import { h, say } from "../dom.js";
 import { textField } from "../fields.js";
 import { t } from "../words.js";
 
-export const SHORTEST = 12;
+const SHORTEST = 12;
 const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
 const GROUPS = 5;
 

@@ -34,6 +34,7 @@ export function showSetup(page, redraw) {
         toast(t("The admin page is set up."));
         redraw(session);
       } catch (error) {
+        token.node.hidden = false; // the one that came with the address may be an old one
         if (!blame(error, { token, password })) throw error;
       }
     });
