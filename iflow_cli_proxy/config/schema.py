@@ -277,6 +277,10 @@ class RecorderSettings:
     contents: bool = leaf(
         False, "Keep what was said too: the bodies of both sides, secrets masked; `iflow2api replay` needs them."
     )
+    good_per_s: int = leaf(
+        50, "Good exchanges recorded in one second; of those with trouble ten times as many. 0: all.", low=0,
+        high=1_000_000,
+    )  # fmt: skip
     max_body_bytes: int = leaf(262_144, "Kept of each body; the rest is cut.", low=1024, high=1 << 26)
     max_mb: int = leaf(64, "Size of all of it at which the oldest goes; 0: no limit.", low=0, high=1 << 20)
 

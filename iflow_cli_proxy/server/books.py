@@ -16,6 +16,7 @@ from iflow_cli_proxy.pool.allowance import Spent
 from iflow_cli_proxy.server.bookkeeping import dollars, row_of
 from iflow_cli_proxy.server.flights import Untold
 from iflow_cli_proxy.server.key_book import KeyBook
+from iflow_cli_proxy.server.ration import Ration
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import spent_by_key
 from iflow_cli_proxy.state.ledger_row import Row
@@ -32,6 +33,7 @@ class Books:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._is_open = False
+        self._ration = Ration()
         self.readers: list[Callable[[Row], None]] = []
         """Told of every row, also where the ledger is switched off."""
 
@@ -54,12 +56,20 @@ class Books:
         """An exchange has ended."""
         if not (self._is_open or self.readers):
             return
-        row, flight = self.row_of(exchange), exchange.flight
+        row = self.row_of(exchange)
         if self._is_open:
-            untold = Untold(exchange, flight, has_bodies=flight.has_bodies) if flight and flight.is_for_ledger else None
-            self._services.ledger.put(row, untold)
+            self._services.ledger.put(row, self._untold(exchange, row))
         for read in self.readers:
             read(row)
+
+    def _untold(self, exchange: Exchange, row: Row) -> Untold | None:
+        """How it went, if that is to be written down too."""
+        flight, most = exchange.flight, self._services.settings.current.recorder.good_per_s
+        if flight is None or not flight.is_for_ledger:
+            return None
+        if not self._ration.allows(row, most, self._services.clock.monotonic()):
+            return None
+        return Untold(exchange, flight, has_bodies=flight.has_bodies)
 
     async def open(self, keys: KeyBook) -> None:
         """Begin to write, and tell `keys` what they have spent already."""

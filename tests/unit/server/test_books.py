@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 from iflow_cli_proxy.core.usage import Usage
+from iflow_cli_proxy.gateway.flight import Flight, begun
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.pool.client_key import Budget, ClientKey
 from iflow_cli_proxy.server.books import Books
 from iflow_cli_proxy.server.key_book import KeyBook
+from iflow_cli_proxy.state.flight_queries import find
 from iflow_cli_proxy.state.ledger_file import open_reader
 from iflow_cli_proxy.state.ledger_queries import recent
 from iflow_cli_proxy.state.ledger_row import Row
@@ -26,6 +29,10 @@ def exchange(**fields: object) -> Exchange:
     for name, value in fields.items():
         setattr(made, name, value)
     return made
+
+
+def flight() -> Flight:
+    return begun("POST", "/v1/chat/completions", {}, {})
 
 
 def rows(home: Path) -> list[Row]:
@@ -130,3 +137,20 @@ async def test_readers_are_told_of_every_row_even_where_no_ledger_is_kept(tmp_pa
     await it.aclose()
 
     assert [(row.model_asked, row.prompt) for row in read] == [("m", 5)]
+
+
+async def test_of_a_busy_second_only_so_many_good_flights_are_kept_but_every_row(tmp_path: Path) -> None:
+    it = books(tmp_path, "[recorder]\ngood_per_s = 2\n")
+    await it.open(KeyBook())
+    for number in range(5):
+        it.note(exchange(request_id=f"good_{number}", flight=flight()))
+    it.note(exchange(request_id="bad", status=502, error_kind="unreachable", flight=flight()))
+    await it.aclose()
+
+    connection = open_reader(tmp_path / "usage.sqlite3")
+    assert connection is not None
+    with closing(connection):
+        kept = [row.request_id for row in recent(connection, 10)[::-1]]
+        told = [name for name in kept if (found := find(connection, name)) and found.flight]
+    assert kept == [*(f"good_{number}" for number in range(5)), "bad"]
+    assert told == ["good_0", "good_1", "bad"]
