@@ -20,7 +20,10 @@ _NUMBER: Final = re.compile(r"([-+~]?\d[\d.,_:/-]*[kMG]?%?)")
 _NAMES: Final = re.compile(r"\S+(?:, \S+)*")
 _ANYTHING: Final = "(.*?)"
 _FULL_WIDTH: Final = "[\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff01\u3001\u3002]"
-_BLANK_AT_A_FULL_WIDTH_MARK: Final = re.compile(rf"(?<={_FULL_WIDTH}) (?! )|(?<! ) (?={_FULL_WIDTH})")
+_SPARE_BLANK: Final = re.compile(
+    rf"(?<={_FULL_WIDTH}) (?! )|(?<! ) (?={_FULL_WIDTH})|(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])"
+)
+"""Beside a full-width mark, and between two Chinese characters that a place has brought together."""
 _BOUNDARY: Final = re.compile(r"[.:;!?] |\n")
 _WITHIN_A_SENTENCE: Final = rf"((?:(?!{_BOUNDARY.pattern}).)*?)"
 _STOPS: Final = (".", "!", "?")
@@ -132,7 +135,7 @@ class Entry:
         if None in filled.values() or (self.source.is_glue and not _is_any_ours(given, filled)):
             return None
         said = "".join(part if isinstance(part, str) else filled[part.number] or "" for part in self.target.parts)
-        return _BLANK_AT_A_FULL_WIDTH_MARK.sub("", said)
+        return _SPARE_BLANK.sub("", said)
 
     def _held(self, place: Place, held: str, spoken: Callable[[str], str]) -> str | None:
         """What is said in a place; None where too few words stand around what is neither name, number nor ours."""

@@ -274,7 +274,7 @@ _QUOTED: Final = re.compile(r"`[^`]*`|\{\}")
 _PROSE: Final = re.compile(r"[A-Za-z]*[a-z]{2}")
 _MOST_VARIANTS: Final = 32
 _SILENT_CALLS: Final = re.compile(
-    r"(?:^|\.)(?:compile|execute|executemany|executescript|debug|info|warning|exception|log|AssertionError|TypeError"
+    r"visit\.note$|(?:^|\.)(?:compile|execute|executemany|executescript|debug|info|warning|exception|log|AssertionError|TypeError"
     r"|RuntimeError|NotImplementedError|getLogger|cast|startswith|endswith|fromisoformat|strftime|TypeVar)$"
 )
 """Patterns, SQL, logs, and errors that are our bugs."""
