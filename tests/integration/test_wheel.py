@@ -21,6 +21,9 @@ ROOT: Final = Path(__file__).parents[2]
 DATA_FILES: Final = {
     "iflow_cli_proxy/providers/iflow/models.toml",
     "iflow_cli_proxy/providers/presets.toml",
+    "iflow_cli_proxy/server/admin/static/index.html",
+    "iflow_cli_proxy/server/admin/static/views/dashboard.js",
+    "iflow_cli_proxy/language/zh.toml",
     "iflow_cli_proxy/py.typed",
     "iflow_cli_proxy/server/openapi/data/openai.json",
     "iflow_cli_proxy/server/openapi/pages/docs.html",
