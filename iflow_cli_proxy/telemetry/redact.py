@@ -18,7 +18,7 @@ _SECRETS: Final = re.compile(
     r"|(?<=[?&])(?P<query>(?:key|access_?[tT]oken|refresh_?[tT]oken|code|code_verifier|token|apiKey)=[^&\s\"']+)"
     r"|(?<=://)(?P<userinfo>[^/\s:@]+:[^/\s@]+)(?=@)"
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST: Final = 16_384
 """Characters of one text that are shown: enough for any traceback, and a bound for the patterns."""
 _LONGEST_NAME: Final = 200

@@ -76,11 +76,12 @@ class StreamSink:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._descriptor = None if stream.isatty() else _descriptor_of(stream)
+        descriptor = None if stream.isatty() else _descriptor_of(stream)
+        self._pen = _Pen(descriptor) if descriptor is not None else None
 
     def write(self, data: bytes) -> None:
-        if self._descriptor is not None:
-            _write_all(self._descriptor, data)
+        if self._pen is not None:
+            self._pen.write(data)
             return
         self._stream.write(data.decode())
         self._stream.flush()
@@ -100,7 +101,7 @@ class FileSink:
         self._max_bytes = max_bytes
         self._keep = keep
         try:
-            self._descriptor = os.open(path, _OPEN, 0o600)
+            self._pen = _Pen(os.open(path, _OPEN, 0o600))
         except OSError as error:
             raise ConfigError(
                 f"The log file cannot be opened: {error.strerror}.",
@@ -109,30 +110,78 @@ class FileSink:
             ) from error
 
     def write(self, data: bytes) -> None:
-        size = os.fstat(self._descriptor).st_size
+        self._follow()
+        size = self._size()
         if size and size + len(data) > self._max_bytes:
             self._rotate()
-        _write_all(self._descriptor, data)
+            size = self._size()
+        try:
+            self._pen.write(data)
+        except OSError:
+            self._take_back(size, len(data))
+            raise
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self._pen.descriptor)
+
+    def _size(self) -> int:
+        return os.fstat(self._pen.descriptor).st_size
+
+    def _follow(self) -> None:
+        """Begin a new file where this one was moved or deleted by somebody else, another process that rotates, say.
+
+        Where we may not, the moved one is better than none.
+        """
+        mine = os.fstat(self._pen.descriptor)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(mine, self._path.stat()):
+                return
+        with suppress(PermissionError):
+            self._open_again()
+
+    def _take_back(self, size: int, most: int) -> None:
+        """A disk that was full in the middle of a line leaves none that nobody can read."""
+        with suppress(OSError):
+            if 0 < self._size() - size < most:
+                os.ftruncate(self._pen.descriptor, size)
+                self._pen = _Pen(self._pen.descriptor)
 
     def _rotate(self) -> None:
         """Make room, or go on in the same file when the folder does not allow it."""
         if not self._keep:
-            os.ftruncate(self._descriptor, 0)
+            os.ftruncate(self._pen.descriptor, 0)
             return
         with suppress(OSError):
+            path = self._path.resolve()  # a link stays one: it may be /dev/stdout
             for number in range(self._keep, 0, -1):
-                younger = self._numbered(number - 1)
+                younger = _numbered(path, number - 1)
                 if younger.exists():
-                    younger.replace(self._numbered(number))
-            opened = os.open(self._path, _OPEN, 0o600)
-            os.close(self._descriptor)
-            self._descriptor = opened
+                    younger.replace(_numbered(path, number))
+            self._open_again()
 
-    def _numbered(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+    def _open_again(self) -> None:
+        opened = os.open(self._path, _OPEN, 0o600)
+        os.close(self._pen.descriptor)
+        self._pen = _Pen(opened)
+
+
+class _Pen:
+    """Writes to a descriptor; after a line that was cut off, the next one begins on a line of its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._is_torn = False
+
+    def write(self, data: bytes) -> None:
+        rest = b"\n" + data if self._is_torn else data
+        while rest:
+            count = os.write(self.descriptor, rest)
+            self._is_torn = not rest.endswith(b"\n", 0, count)
+            rest = rest[count:]
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}") if number else path
 
 
 def _descriptor_of(stream: TextIO) -> int | None:
@@ -140,8 +189,3 @@ def _descriptor_of(stream: TextIO) -> int | None:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):
         return None
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

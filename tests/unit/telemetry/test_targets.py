@@ -3,10 +3,13 @@ from __future__ import annotations
 import io
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.telemetry.formats import JsonFormatter
 from iflow_cli_proxy.telemetry.targets import FileSink, StreamSink, Target
@@ -132,3 +135,75 @@ def test_a_file_that_cannot_be_opened_is_a_mistake_in_the_settings(tmp_path: Pat
 
     assert caught.value.param == "logging.file"
     assert caught.value.hint
+
+
+@contextmanager
+def disk_of(most_bytes: int) -> Iterator[None]:
+    """Inside, no file of this process grows beyond that: the write that reaches it is cut short, the next one fails."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_within_a_line_leaves_no_half_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    target = Target(FileSink(file, max_bytes=1 << 20, keep=1), JsonFormatter())
+    target.write([record("before")])
+    with disk_of(file.stat().st_size + 100):
+        target.write([record("lost" * 50), record("lost too")])
+    target.write([record("after")])
+    said = [jsonx.decode(line)["message"] for line in file.read_bytes().splitlines()]
+    assert said == ["before", "2 log lines were lost: the log could not be written, or not fast enough", "after"]
+
+
+def test_after_half_a_line_on_a_stream_the_next_one_stands_alone() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb", buffering=0) as pipe:
+        sink = StreamSink(stream)
+        with pytest.raises(BlockingIOError):
+            sink.write(b"long" * 100_000 + b"\n")
+        with pytest.raises(BlockingIOError):
+            sink.write(b"nothing of this is taken\n")
+        pipe.read(1 << 20)
+        sink.write(b"whole\n")
+        assert pipe.read(1 << 20).splitlines()[-1] == b"whole"
+
+
+def test_a_file_that_was_moved_or_deleted_begins_anew(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    sink = FileSink(file, max_bytes=1 << 20, keep=1)
+    sink.write(b"one\n")
+    file.rename(tmp_path / "x.log-20261120")
+    sink.write(b"two\n")
+    assert file.read_bytes() == b"two\n"
+    file.unlink()
+    sink.write(b"three\n")
+    assert file.read_bytes() == b"three\n"
+    sink.close()
+
+
+def test_two_processes_share_a_file_that_is_set_aside(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    sinks = [FileSink(file, max_bytes=40, keep=9) for _ in range(2)]
+    for number in range(20):
+        sinks[number % 2].write(f"line number {number:03}\n".encode())
+    kept = sorted(line for each in tmp_path.iterdir() for line in each.read_text().splitlines())
+    assert kept == [f"line number {number:03}" for number in range(20)]
+    for sink in sinks:
+        sink.close()
+
+
+def test_what_a_link_leads_to_is_set_aside_and_the_link_stays(tmp_path: Path) -> None:
+    file, link = tmp_path / "real.log", tmp_path / "stdout"
+    link.symlink_to(file)
+    sink = FileSink(link, max_bytes=10, keep=1)
+    sink.write(b"12345678\n")
+    sink.write(b"next\n")
+    sink.close()
+    assert link.is_symlink()
+    assert (file.read_bytes(), (tmp_path / "real.log.1").read_bytes()) == (b"next\n", b"12345678\n")
