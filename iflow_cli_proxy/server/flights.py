@@ -6,7 +6,8 @@ found when it is written, in the ledger's thread, and not while a request runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -19,11 +20,13 @@ from iflow_cli_proxy.core.secret import hide
 from iflow_cli_proxy.gateway.flight import GAP_LIMITS_S, Flight, FlownAttempt, Said, Tape, begun
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.telemetry.masking import credentials_in, shown_body, shown_headers, shown_query, shown_url
-from iflow_cli_proxy.telemetry.redact import redact, shown_name
+from iflow_cli_proxy.telemetry.redact import redact
 
 _MOST_FIELDS: Final = 100
 _LONGEST_NAME: Final = 100
+_FEW_FIELDS: Final = 32
 _MOST_NOTES: Final = 200
+_GAP_CLASSES: Final = (*GAP_LIMITS_S, "inf")
 _GOOD: Final = Said(kind="")
 _SHORT: Final = 100
 """Characters of words that are likely to have been said before."""
@@ -77,7 +80,7 @@ def document(exchange: Exchange, flight: Flight, *, has_bodies: bool) -> dict[st
         "client_request": {
             "method": flight.method,
             "path": shown.text(flight.path[:500]),
-            "query": shown_query(flight.query),
+            "query": shown_query(flight.query) if flight.query else {},
             "headers": shown_headers(flight.headers),
             **shown.body(flight.asked, flight.fields),
         },
@@ -93,7 +96,7 @@ def document(exchange: Exchange, flight: Flight, *, has_bodies: bool) -> dict[st
         else {
             "chunks": heard.chunks,
             "longest_s": round(heard.longest_gap_s, 4),
-            "buckets": [*map(list, zip((*GAP_LIMITS_S, "inf"), heard.gaps, strict=True))],
+            "buckets": [[limit, count] for limit, count in zip(_GAP_CLASSES, heard.gaps, strict=True)],
         },
     }
 
@@ -101,7 +104,7 @@ def document(exchange: Exchange, flight: Flight, *, has_bodies: bool) -> dict[st
 class _Shown:
     """How attempts and bodies of one flight are shown."""
 
-    def __init__(self, started_at: float, *, has_bodies: bool, secrets: Sequence[str]) -> None:
+    def __init__(self, started_at: float, *, has_bodies: bool, secrets: tuple[str, ...]) -> None:
         self._started_at = started_at
         self._has_bodies = has_bodies
         self._secrets = secrets
@@ -142,17 +145,23 @@ class _Shown:
             return None
         return {"status": heard.status, "headers": shown_headers(heard.headers), **self.body(one.received)}
 
-    def body(self, tape: Tape, fields: Iterable[str] = ()) -> dict[str, Json]:
+    def body(self, tape: Tape, fields: Collection[str] = ()) -> dict[str, Json]:
         kept = tape.kept
         is_cut = len(kept) < tape.size_bytes
-        names = [*fields] or ([] if is_cut else _fields_of(kept))
+        names = tuple(fields) or (() if is_cut else _fields_of(kept))
         shown = shown_body(kept, self._secrets, is_cut=is_cut) if self._has_bodies else None
         return {
             "bytes": tape.size_bytes,
-            "fields": [self.text(name[:_LONGEST_NAME]) for name in names[:_MOST_FIELDS]],
+            "fields": self._names(names),
             "body": shown,
             "cut": is_cut and self._has_bodies,
         }
+
+    def _names(self, names: tuple[str, ...]) -> list[str]:
+        if len(names) > _FEW_FIELDS:
+            names = names[:_MOST_FIELDS]
+        is_short = len(names) <= _FEW_FIELDS and max(map(len, names), default=0) <= _LONGEST_NAME
+        return [*(_names_again if is_short else _names_shown)(names, self._secrets)]
 
     def _since(self, at: float | None) -> float | None:
         return None if at is None else round(at - self._started_at, 4)
@@ -189,18 +198,31 @@ class _Shown:
         """Words that may repeat what somebody sent."""
         if not words:
             return ""
-        for secret in self._secrets:
-            words = hide(words, secret)
-        return shown_name(words) if len(words) <= _SHORT else redact(words)
+        return (_shown_again if len(words) <= _SHORT else _shown)(words, self._secrets)
 
 
-def _secrets_of(flight: Flight) -> list[str]:
+def _shown(words: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        words = hide(words, secret)
+    return redact(words)
+
+
+def _names_shown(names: tuple[str, ...], secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_shown(name[:_LONGEST_NAME], secrets) for name in names)
+
+
+_shown_again: Final = lru_cache(maxsize=2048)(_shown)
+_names_again: Final = lru_cache(maxsize=512)(_names_shown)
+"""Most requests are like the one before, and asked with the same key."""
+
+
+def _secrets_of(flight: Flight) -> tuple[str, ...]:
     upstream = [one.request.headers for one in flight.attempts if one.request is not None]
     return credentials_in(flight.headers, flight.query, *upstream)
 
 
-def _fields_of(body: bytes) -> list[str]:
+def _fields_of(body: bytes) -> tuple[str, ...]:
     try:
-        return [*jsonx.raw_fields(body)] if body.startswith(b"{") else []
+        return tuple(jsonx.raw_fields(body)) if body.startswith(b"{") else ()
     except JsonError:
-        return []
+        return ()

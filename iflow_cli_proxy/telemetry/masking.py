@@ -8,13 +8,15 @@ exchange. Refuses to know what an exchange is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from iflow_cli_proxy.core.secret import hide, mask
 from iflow_cli_proxy.telemetry.redact import one_line, redact
+
+T = TypeVar("T")
 
 _HARMLESS: Final = frozenset({
     "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges", "age", "allow", "alt-svc",
@@ -39,6 +41,7 @@ _HIDDEN: Final = frozenset({"cookie", "set-cookie"})
 _HARMLESS_QUERY: Final = frozenset({"alt", "beta", "api-version", "prettyprint", "$alt"})
 _LONGEST_VALUE: Final = 500
 _LONGEST_CACHED: Final = 200
+_MOST_CACHED: Final = 4096
 _SCHEME: Final = re.compile(r"[A-Za-z]{2,12}")
 _SHORTEST_SECRET: Final = 8
 
@@ -61,11 +64,14 @@ _BETWEEN: Final = re.compile(r"[\n,;{}\[\]]")
 
 def shown_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
     """In their order and spelling; of a repeated one all values."""
-    shown: dict[str, str] = {}
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        told = _shown_short(name, value) if len(value) <= _LONGEST_CACHED else shown_header(name, value)
-        shown[name] = f"{shown[name]}, {told}" if name in shown else told
-    return shown
+    pairs = [*map(_SHOWN_BEFORE.__getitem__, headers.items() if isinstance(headers, Mapping) else headers)]
+    shown = dict(pairs)
+    if len(shown) == len(pairs):
+        return shown
+    every: dict[str, list[str]] = {}
+    for name, told in pairs:
+        every.setdefault(name, []).append(told)
+    return {name: ", ".join(values) for name, values in every.items()}
 
 
 def shown_header(name: str, value: str) -> str:
@@ -83,27 +89,49 @@ def shown_header(name: str, value: str) -> str:
     return mask(one_line(value))
 
 
-_shown_short: Final = lru_cache(maxsize=4096)(shown_header)
-"""Most headers are those of the request before."""
+class _Remembering(dict[tuple[str, str], T]):
+    """What came of a header, by its name and value: most of them are those of the request before.
+
+    A dictionary that is asked without a frame of Python in between, since a flight has some thirty headers.
+    """
+
+    def __init__(self, find: Callable[[str, str], T]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, header: tuple[str, str]) -> T:
+        name, value = header
+        found = self._find(name, value)
+        if len(name) + len(value) <= _LONGEST_CACHED:
+            if len(self) >= _MOST_CACHED:
+                self.clear()
+            self[header] = found
+        return found
 
 
-def credentials_in(*headers: Mapping[str, str]) -> list[str]:
+_SHOWN_BEFORE: Final = _Remembering(lambda name, value: (name, shown_header(name, value)))
+
+
+def credentials_in(*headers: Mapping[str, str]) -> tuple[str, ...]:
     """The values of headers and parameters whose names speak of credentials, without the scheme before them: whatever
     they look like, they are to be hidden in texts too. The longest first: one may be the end of another."""
-    found = set()
+    found: set[str] = set()
     for one in headers:
-        for name, value in one.items():
-            if _speaks_of_credentials(name):
-                bare = value.partition(" ")[2].strip() or value.strip()
-                found |= {bare, bare.partition("=")[2]}
-                if "=" in value and name.lower() in _HIDDEN:
-                    found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
-    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
+        found.update(*filter(None, map(_CREDENTIALS_BEFORE.__getitem__, one.items())))
+    return tuple(found) if len(found) < 2 else tuple(sorted(found, key=len, reverse=True))
 
 
-@lru_cache(maxsize=1024)
-def _speaks_of_credentials(name: str) -> bool:
-    return _SPEAKS.search(name) is not None
+def _credentials_of(name: str, value: str) -> tuple[str, ...]:
+    if not _SPEAKS.search(name):
+        return ()
+    bare = value.partition(" ")[2].strip() or value.strip()
+    found = {bare, bare.partition("=")[2]}
+    if "=" in value and name.lower() in _HIDDEN:
+        found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
+    return tuple(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+
+
+_CREDENTIALS_BEFORE: Final = _Remembering(_credentials_of)
 
 
 def shown_query(query: Mapping[str, str]) -> dict[str, str]:
