@@ -40,7 +40,7 @@ def raw_for(rng: random.Random, spec: LeafSpec, hint: Any) -> Any:
         return rng.random() < 0.5
     if hint is int or hint is float:
         low, high = int(spec.note.low or 0), int(spec.note.high or 2**40)
-        return rng.randint(low + 1, high) if hint is int else rng.uniform(low + 1, high)
+        return rng.randint(low + 1, high) if hint is int else rng.uniform(low, high)
     if hint is object:
         return any_value(rng)
     if kind is tuple:

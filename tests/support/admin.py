@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import pytest
 
 from iflow_cli_proxy.config.live import ReloadWatch
 from iflow_cli_proxy.config.load import Sources
@@ -128,3 +130,8 @@ def steer(gateway: RunningGateway, toml: str, environ: Mapping[str, str]) -> Non
 def another(browser: Browser) -> Browser:
     """A second device, which is not signed in."""
     return Browser(browser.gateway, browser.http)
+
+
+def lines_of_the_page(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the page itself logged; whether the access log is caught too depends on the tests before."""
+    return [record for record in caplog.records if record.name == "iflow2api.admin"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.admin import Browser, admin_page
+from tests.support.admin import Browser, admin_page, lines_of_the_page
 
 NULL = 'models.parameters."glm-*".default'
 SECRET = "sk-canary-0123456789abcdef"
@@ -172,7 +172,7 @@ async def test_the_log_names_settings_and_never_values(browser: Browser, caplog:
     with caplog.at_level("INFO", "iflow2api.admin"):
         await change(browser, providers__desk__api_key="sk-other-0123456789")
 
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in lines_of_the_page(caplog)] == [
         "admin: settings were changed: providers.desk.api_key"
     ]
 

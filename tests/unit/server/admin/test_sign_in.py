@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from iflow_cli_proxy.telemetry.formats import FIELDS
-from tests.support.admin import PASSWORD, admin_page, another
+from tests.support.admin import PASSWORD, admin_page, another, lines_of_the_page
 
 
 async def test_a_session_tells_the_page_what_it_needs() -> None:
@@ -53,7 +53,7 @@ async def test_a_wrong_password_leaves_a_line_that_does_not_hold_it(caplog: pyte
         with caplog.at_level(logging.INFO, "iflow2api.admin"):
             await another(browser).log_in("canary wrong password")
 
-    (record,) = caplog.records
+    (record,) = lines_of_the_page(caplog)
     assert record.getMessage() == "admin: a wrong password was given"
     assert getattr(record, FIELDS)["from"] == "127.0.0.1"
     assert "canary" not in str(vars(record))

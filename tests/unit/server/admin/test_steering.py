@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.admin import Browser, admin_page
+from tests.support.admin import Browser, admin_page, lines_of_the_page
 from tests.support.front_door import GOOD_ANSWER
 from tests.support.gateway import post_chat, upstream_table
 from tests.support.raw_upstream import RawUpstream
@@ -54,7 +54,7 @@ async def test_each_act_leaves_one_line(browser: Browser, caplog: pytest.LogCapt
         for path in ("stop", "stop", "start"):
             await browser.post(f"/admin/server/{path}", {})
 
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in lines_of_the_page(caplog)] == [
         "admin: no requests are taken from now on",
         "admin: requests are taken again",
     ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from iflow_cli_proxy.telemetry.formats import FIELDS
-from tests.support.admin import Browser, admin_page
+from tests.support.admin import Browser, admin_page, lines_of_the_page
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_what_changes_something_leaves_one_line_with_who_and_no_secret(
     with caplog.at_level(logging.INFO, "iflow2api.admin"):
         await browser.post("/admin/logout", {})
 
-    (record,) = caplog.records
+    (record,) = lines_of_the_page(caplog)
     assert record.getMessage() == "admin: signed out"
     told = getattr(record, FIELDS)
     assert told["from"] == "127.0.0.1"
