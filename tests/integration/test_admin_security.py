@@ -13,7 +13,7 @@ import pytest
 from iflow_cli_proxy.server.admin.passwords import hash_of
 from iflow_cli_proxy.server.admin.sessions import IDLE_S
 from iflow_cli_proxy.state.admin_file import AdminFile
-from tests.support.admin import COOKIE, PASSWORD, Browser, admin_page, another
+from tests.support.admin import PASSWORD, Browser, admin_page, another
 from tests.support.patience import until
 from tests.support.raw_client import ask
 from tests.support.serving import serving
@@ -47,7 +47,8 @@ async def test_i26_two_host_headers_get_nothing(browser: Browser) -> None:
 
 async def test_i26_a_name_of_the_settings_is_ours() -> None:
     async with admin_page('[admin]\nhosts = ["gateway.example.com"]') as browser:
-        assert (await browser.get("/admin/session", Host="gateway.example.com")).json["signed_in"]
+        cookie = f"iflow2api_admin_80={browser.cookie}"
+        assert (await browser.get("/admin/session", Host="gateway.example.com", Cookie=cookie)).json["signed_in"]
         assert (await browser.get("/admin/session", Host="Gateway.Example.com:443")).status == 200
         assert (await browser.get("/admin/session", Host="other.example.com")).status == 421
 
@@ -111,6 +112,24 @@ async def test_i27_the_cookie_goes_nowhere_else(browser: Browser) -> None:
         "/admin/login", {"password": PASSWORD}, Origin=browser.origin.replace("http:", "https:")
     )
     assert "secure" in over_tls.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize("tossed", ["{name}=made-up; {ours}", "{ours}; {name}=made-up", "{ours}; {name}={other}"])
+async def test_i34_a_cookie_that_somebody_else_on_this_host_has_set_signs_nobody_out(
+    browser: Browser, tossed: str
+) -> None:
+    name = browser.cookie_name
+    cookies = tossed.format(name=name, ours=f"{name}={browser.cookie}", other="0" * 64)
+
+    assert (await browser.get("/admin/session", Cookie=cookies)).json["signed_in"]
+
+
+async def test_i34_two_gateways_on_one_host_leave_each_other_signed_in(browser: Browser) -> None:
+    async with admin_page() as beside:
+        assert browser.cookie_name != beside.cookie_name
+        jar = f"{browser.cookie_name}={browser.cookie}; {beside.cookie_name}={beside.cookie}"
+        for one in (browser, beside):
+            assert (await one.get("/admin/session", Cookie=jar)).json["csrf"] == one.csrf
 
 
 async def test_i28_a_preflight_gets_no_leave(browser: Browser) -> None:
@@ -322,7 +341,7 @@ async def test_bodies_are_what_they_should_be(browser: Browser) -> None:
 
 
 async def test_the_cookie_of_a_browser_says_nothing_of_itself(browser: Browser) -> None:
-    assert COOKIE not in (await browser.get("/admin/session")).body.decode()
+    assert browser.cookie_name not in (await browser.get("/admin/session")).body.decode()
 
 
 async def test_i32_the_token_is_on_the_screen_and_in_no_log(tmp_path: Path) -> None:

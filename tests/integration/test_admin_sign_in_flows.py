@@ -81,7 +81,8 @@ async def test_from_elsewhere_the_last_address_is_pasted(tmp_path: Path) -> None
         admin_page(house.toml("iflow") + '\n[admin]\nhosts = ["gateway.lan"]', home=tmp_path) as browser,
     ):
         desk = Desk(house, browser)
-        away = {"Host": "gateway.lan", "Origin": "http://gateway.lan"}
+        cookie = f"iflow2api_admin_80={browser.cookie}"
+        away = {"Host": "gateway.lan", "Origin": "http://gateway.lan", "Cookie": cookie}
         begun = (await browser.post("/admin/oauth/url", {"provider": "iflow"}, **away)).json
         assert not begun["lands_here"]
         address = await desk.decide(begun["url"])

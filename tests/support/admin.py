@@ -20,7 +20,6 @@ from iflow_cli_proxy.state.paths import find_paths
 from tests.support.gateway import RunningGateway, running_gateway
 
 PASSWORD: Final = "correct horse battery"
-COOKIE: Final = "iflow2api_admin"
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,13 @@ class Browser:
     def origin(self) -> str:
         return self.gateway.url
 
+    @property
+    def cookie_name(self) -> str:
+        return f"iflow2api_admin_{self.gateway.port}"
+
     async def send(self, method: str, path: str, body: object = None, **headers: str | None) -> Reply:
         """Headers by name with `_` for `-`; None leaves one out that would be sent."""
-        usual: dict[str, str | None] = {"Cookie": f"{COOKIE}={self.cookie}" if self.cookie else None}
+        usual: dict[str, str | None] = {"Cookie": f"{self.cookie_name}={self.cookie}" if self.cookie else None}
         if method not in ("GET", "HEAD"):
             usual |= {"Origin": self.origin, "Content-Type": "application/json", "x-csrf-token": self.csrf or None}
         usual |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -69,8 +72,8 @@ class Browser:
             skip_auto_headers=("Content-Type", "User-Agent"),
         ) as response:  # fmt: skip
             found = Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, await response.read())
-            if COOKIE in response.cookies:
-                self.cookie = response.cookies[COOKIE].value
+            if self.cookie_name in response.cookies:
+                self.cookie = response.cookies[self.cookie_name].value
             self.seen.append(str(response.raw_headers).encode() + found.body)
             return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from iflow_cli_proxy.core import jsonx
-from tests.support.admin import COOKIE, Browser
+from tests.support.admin import Browser
 from tests.support.patience import PATIENCE_S
 from tests.support.raw_client import RawClient
 
@@ -88,7 +88,7 @@ async def open_socket(browser: Browser, path: str = "/admin/ws", **changes: str 
         "Connection": "Upgrade",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-        "Cookie": f"{COOKIE}={browser.cookie}" if browser.cookie else None,
+        "Cookie": f"{browser.cookie_name}={browser.cookie}" if browser.cookie else None,
     } | {name.replace("_", "-"): value for name, value in changes.items()}
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items() if value is not None)]
     client = await RawClient.connect(browser.gateway.port)

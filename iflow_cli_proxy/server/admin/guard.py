@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, UnsupportedMedia
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.admin.answers import json_answer, language_of, spoken
+from iflow_cli_proxy.server.admin.cookie import cookies_in
 from iflow_cli_proxy.server.admin.sessions import Session, has_csrf
 from iflow_cli_proxy.server.admin.visit import Visit
 from iflow_cli_proxy.server.middleware.client_auth import is_own_host
@@ -22,7 +23,6 @@ from iflow_cli_proxy.server.middleware.client_auth import is_own_host
 if TYPE_CHECKING:
     from iflow_cli_proxy.server.admin.desk import Desk
 
-COOKIE: Final = "iflow2api_admin"
 CSRF_HEADER: Final = "x-csrf-token"
 _SITE: Final = "Sec-Fetch-Site"
 
@@ -72,7 +72,7 @@ def let_in(request: web.Request, desk: Desk, needs: Needs) -> Session | None:
     changes = request.method not in (hdrs.METH_GET, hdrs.METH_HEAD)
     if needs is not Needs.NOTHING:
         _check_origin(request, must_be_named=changes or needs is Needs.SOCKET)
-    session = desk.sessions.find(request.cookies.get(COOKIE, ""))
+    session = next(filter(None, map(desk.sessions.find, cookies_in(request))), None)
     if needs in (Needs.SESSION, Needs.SOCKET):
         if session is None:
             raise Unauthenticated("Sign in first.", hint="open /admin in a browser", code="signed_out")
@@ -83,11 +83,6 @@ def let_in(request: web.Request, desk: Desk, needs: Needs) -> Session | None:
     if changes and needs is not Needs.NOTHING:
         _check_type(request)
     return session
-
-
-def is_https(request: web.Request) -> bool:
-    """Whether the browser speaks TLS, be it to somebody in front of us: then the cookie may go nowhere else."""
-    return request.scheme == "https" or request.headers.get(hdrs.ORIGIN, "").lower().startswith("https://")
 
 
 def _check_host(request: web.Request, bound: str, named: tuple[str, ...]) -> None:

@@ -14,8 +14,7 @@ from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core.errors import Unauthenticated
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.admin.answers import json_answer
-from iflow_cli_proxy.server.admin.guard import COOKIE, is_https
-from iflow_cli_proxy.server.admin.paths import START
+from iflow_cli_proxy.server.admin.cookie import set_cookie, take_cookie
 from iflow_cli_proxy.server.admin.sessions import Session
 from iflow_cli_proxy.server.admin.visit import Visit
 
@@ -65,7 +64,7 @@ async def log_out(visit: Visit) -> web.StreamResponse:
     visit.note("signed out")
     visit.desk.sessions.end(visit.signed_in)
     response = json_answer({"signed_out": True})
-    response.del_cookie(COOKIE, path=START, httponly=True, samesite="Strict", secure=is_https(visit.request))
+    take_cookie(visit.request, response)
     return response
 
 
@@ -92,9 +91,7 @@ async def _come_in(visit: Visit) -> web.StreamResponse:
         visit.desk.sessions.end(visit.session)
     secret, session = visit.desk.sessions.begin()
     response = json_answer(await _document(visit, session))
-    response.set_cookie(
-        COOKIE, secret.reveal(), path=START, httponly=True, samesite="Strict", secure=is_https(visit.request)
-    )
+    set_cookie(visit.request, response, secret)
     return response
 
 

@@ -15,7 +15,7 @@ export function curl(base, method, path, example, body, key, ways) {
   pieces.push(query || /[{}]/.test(filled) ? quoted(base + filled + (query ? `?${query}` : "")) : base + filled);
   const shows = (name) => ways.some((way) => name in way);
   if (key && shows("bearer") && example.where !== "keys") pieces.push("-H", `"Authorization: Bearer ${key}"`);
-  if (shows("adminSession")) pieces.push("-b", '"iflow2api_admin=$SESSION"');
+  if (shows("adminSession")) pieces.push("-b", `"iflow2api_admin_${new URL(base).port || 80}=$SESSION"`);
   if (path.startsWith("/admin") && method !== "get") pieces.push("-H", quoted(`Origin: ${base}`));
   if (shows("csrfToken")) pieces.push("-H", '"x-csrf-token: $TOKEN"');
   for (const [name, value] of Object.entries(example.headers || {})) pieces.push("-H", quoted(`${name}: ${value}`));
