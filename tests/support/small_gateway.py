@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
@@ -28,6 +28,10 @@ class SmallGateway:
     models: bytes = jsonx.encode(MODELS)
     live: bytes = b"{}"
     live_status: int = 200
+    live_place: str = ""
+    """Where the snapshot is said to be instead."""
+    drips: bool = False
+    """The snapshot comes byte by byte, without an end."""
     may_answer: threading.Event = field(default_factory=threading.Event)
     """Cleared, it hangs with the next question for the snapshot."""
     keys: list[str] = field(default_factory=list)
@@ -39,6 +43,7 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
     """One that answers until the end of the block."""
     told = gateway or SmallGateway()
     told.may_answer.set()
+    has_ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,12 +56,28 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
                 self._answer(401, b"{}")
             elif self.path == "/debug/live":
                 told.may_answer.wait(30)
-                self._answer(told.live_status, told.live)
+                self._show()
             else:
                 self._answer(200, told.models)
 
+        def _show(self) -> None:
+            if told.drips:
+                self._drip()
+            else:
+                self._answer(302 if told.live_place else told.live_status, told.live)
+
+        def _drip(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "1000000")
+            self.end_headers()
+            with suppress(OSError):  # until nobody listens any more
+                while not has_ended.wait(0.01):
+                    self.wfile.write(b" ")
+
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)
+            if told.live_place:
+                self.send_header("location", told.live_place)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -70,6 +91,7 @@ def small_gateway(gateway: SmallGateway | None = None) -> Iterator[SmallGateway]
     try:
         yield told
     finally:
+        has_ended.set()
         told.may_answer.set()
         server.shutdown()
         thread.join()

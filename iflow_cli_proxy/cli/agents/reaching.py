@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +33,18 @@ _ENDS_WITHIN_S: Final = 20.0
 _LOG_SHOWN: Final = 1500
 _LARGEST_ANSWER: Final = 8 << 20
 
+_PIECE: Final = 1 << 16
+
+
+class _NowhereElse(urllib.request.HTTPRedirectHandler):
+    """urllib would take the key along to whatever place an answer names."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 # A gateway on this desk is not called through a proxy, and its key goes nowhere else.
-open_directly: Final = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+open_directly: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NowhereElse).open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,17 +123,27 @@ def fetch(url: str, key: str) -> bytes:
     """What a gateway answers with status 200. Raises HTTPError for any other, OSError, HTTPException."""
     headers = {"authorization": f"Bearer {key or ANY_KEY}"}
     with open_directly(urllib.request.Request(url, headers=headers), timeout=_ASKED_WITHIN_S) as answer:
-        return bytes(answer.read(_LARGEST_ANSWER))
+        return _read(answer)
 
 
 def is_gateway(place: str) -> bool:
     """Whether one of ours answers there; what else listens is not asked twice."""
     try:
         with open_directly(f"{place}/health", timeout=_ASKED_WITHIN_S) as answer:
-            told = jsonx.decode(answer.read(_LARGEST_ANSWER))
+            told = jsonx.decode(_read(answer))
     except (OSError, HTTPException, jsonx.JsonError):
         return False
     return isinstance(told, dict) and told.get("status") == "ok" and "version" in told
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    """All of it, within the time for an answer: the limit of a socket is one for each piece. Raises TimeoutError."""
+    body, ends_at = bytearray(), time.monotonic() + _ASKED_WITHIN_S
+    while len(body) < _LARGEST_ANSWER and (piece := answer.read1(_PIECE)):
+        body += piece
+        if time.monotonic() > ends_at:
+            raise TimeoutError
+    return bytes(body)
 
 
 @contextmanager

@@ -103,13 +103,12 @@ def head(snapshot: Snapshot, place: str, width: int, remark: str = "") -> list[T
         state = Text(spoken("accepting"), "green")
     else:
         state = Text(spoken("takes nothing new"), "yellow")
-    moment = instant(snapshot.at)
     parts = [
         Text(f"iflow2api {printable(snapshot.version)}", "bold"),
         state,
         Text(_address(place), "cyan"),
         Text(spoken(f"up {span(snapshot.uptime_s)}")),
-        Text(datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S") if moment else "", "dim"),
+        Text(_time_of(snapshot.at), "dim"),
     ]
     lines, more = flowing(parts, width), flowing([*parts, Text(spoken(remark), "dim")], width)
     return more if len(more) == len(lines) else lines
@@ -250,6 +249,15 @@ def _table(columns: Callable[[int], list[Column]], width: int, others: int) -> l
 
 
 # --- words --------------------------------------------------------------------------------------------------------
+
+
+def _time_of(at: str) -> str:
+    """Here and now; empty for what no calendar holds."""
+    moment = instant(at)
+    try:
+        return datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S") if moment else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _address(place: str) -> str:

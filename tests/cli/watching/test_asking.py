@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from iflow_cli_proxy.cli.agents import reaching
 from iflow_cli_proxy.cli.watching.asking import Gateway, Poller
 from iflow_cli_proxy.cli.watching.shape import Snapshot
 from iflow_cli_proxy.core.errors import Forbidden, Malformed, Unauthenticated, Unreachable
@@ -69,6 +70,21 @@ def test_an_older_gateway_is_known_by_what_it_does_not_have() -> None:
 def test_anything_else_is_no_answer(body: bytes, status: int) -> None:
     with small_gateway(SmallGateway(live=body, live_status=status)) as told, pytest.raises(Malformed):
         Gateway(told.url, "").found()
+
+
+def test_the_key_does_not_follow_to_another_place() -> None:
+    with small_gateway(SmallGateway(live=TOLD)) as other:
+        place = f"{other.url}/debug/live"
+        with small_gateway(SmallGateway(live_place=place)) as told, pytest.raises(Malformed) as caught:
+            Gateway(told.url, "sk-mine").found()
+    assert "status 302" in caught.value.message
+    assert (told.keys, other.keys) == (["sk-mine"], [])
+
+
+def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaching, "_ASKED_WITHIN_S", 0.3)
+    with small_gateway(SmallGateway(drips=True)) as told, pytest.raises(Unreachable):
+        Gateway(told.url, "").snapshot()
 
 
 def test_it_is_asked_again_and_again_also_after_it_was_gone() -> None:

@@ -211,3 +211,8 @@ def test_a_table_is_columns_of_one_length() -> None:
         if not isinstance(block, Text):
             assert all(isinstance(column, Column) for column in block)
             assert len({len(column.cells) for column in block}) == 1
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "yesterday", ""])
+def test_a_time_that_no_calendar_holds_is_left_out(at: str) -> None:
+    assert frame(busy(at=at), PLACE, Canvas(width=80))
