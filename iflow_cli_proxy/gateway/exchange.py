@@ -31,24 +31,22 @@ from iflow_cli_proxy.gateway.relay import Answer, Relay, WholeAnswer
 from iflow_cli_proxy.gateway.renewal import NoRenewal, Renewal
 from iflow_cli_proxy.gateway.retry import RetryBudget, RetryRules, Tries
 from iflow_cli_proxy.gateway.rewording import reworded
+from iflow_cli_proxy.gateway.route_book import RouteBook
 from iflow_cli_proxy.gateway.session import conversation_of, session_of
 from iflow_cli_proxy.gateway.telling import is_unknown
 from iflow_cli_proxy.gateway.turnstile import Turnstile
 from iflow_cli_proxy.gateway.vision import VisionBridge
-from iflow_cli_proxy.pool.client_key import ClientKey, allowed_accounts, allows_model, check_model
+from iflow_cli_proxy.pool.client_key import allowed_accounts
 from iflow_cli_proxy.pool.rules import Strategy
 from iflow_cli_proxy.protocols.base import Codec, Envelope, Inbound, Voice
 from iflow_cli_proxy.routing.catalog import Catalog
-from iflow_cli_proxy.routing.explain import alias_of, explain
-from iflow_cli_proxy.routing.resolve import Route, RoutingTable, resolve
+from iflow_cli_proxy.routing.resolve import Route, RoutingTable
 
 Recall: TypeAlias = Callable[[Envelope], Envelope]
 
 _LOG: Final = logging.getLogger("iflow2api.gateway")
 _NO_RETRY_HEADER: Final = "x-no-retry"
 _TIMEOUT_HEADER: Final = "x-request-timeout"
-_MOST_ROUTES: Final = 1024
-_MOST_TABLES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +104,7 @@ class Gateway:
         self._room = room or Room()
         self._bridge = bridge
         self._scale = scale or TokenScale()
-        self._routes: dict[str, tuple[Route, ...]] = {}
-        """Names that were resolved already: catalogues do not change while a gateway lives."""
-        self._words: dict[str, tuple[str, tuple[str, ...]]] = {}
-        """How they were resolved: what an alias stands for, and sentences."""
-        self._tables: dict[tuple[str, ...], RoutingTable] = {}
-        """What is left of the table for keys that may use some models only, by their globs."""
+        self._book = RouteBook(table)
 
     async def answer(self, inbound: Inbound, exchange: Exchange, *, recall: Recall | None = None) -> Answer:
         """The client's answer; a stream is past its commit point when it is returned.
@@ -125,7 +118,7 @@ class Gateway:
         envelope, size = self._understood(codec, inbound, exchange, recall)
         exchange.asked, exchange.is_stream = envelope.model, envelope.is_stream
         exchange.voice = voice = codec.voice(envelope)
-        routes = self._able_routes(codec, self._allowed_routes(envelope.model, exchange.caller.key))
+        routes = self._able_routes(codec, self._book.routes(envelope.model, exchange.caller.key))
         if _LOG.isEnabledFor(logging.DEBUG):
             _LOG.debug("asked for %s: %s", envelope.model, ", then ".join(map(str, routes)))
         if (at_once := codec.answer_at_once(envelope, self._means.clock.now())) is not None:
@@ -161,7 +154,7 @@ class Gateway:
         Raises:
             GatewayError: the model is not known, or not for this key.
         """
-        self._allowed_routes(envelope.model, exchange.caller.key)
+        self._book.routes(envelope.model, exchange.caller.key)
         codec = self.codecs[exchange.protocol]
         size = size_of(body, codec.picture_marks)
         images = [placed.image for placed in codec.find_images(envelope)]
@@ -209,7 +202,7 @@ class Gateway:
             means = replace(means, answer=replace(means.answer, keeps_rounds=self.rules.keeps_rounds_when_asked))
         if self._bridge is not None:
             means = replace(means, bridge=self._bridge.on_behalf_of(question.exchange, question.deadline))
-        return replace(means, table=self._table_of(key)) if key is not None and key.models else means
+        return replace(means, table=self._book.table_for(key)) if key is not None and key.models else means
 
     def _seam(self, codec: Codec, voice: Voice, envelope: Envelope) -> Seam | None:
         """Only for answers that may be asked on: they leave the fast path."""
@@ -260,20 +253,14 @@ class Gateway:
         return rules.pools.get(pool, rules.choosing).strategy
 
     def _route_taken(self, question: Question, routes: tuple[Route, ...]) -> RouteTaken:
-        """The decision for the flight recorder. Its words are made once for each name."""
-        asked = question.exchange.asked
-        words = self._words.get(asked)
-        if words is None:
-            *steps, _ = explain(asked, self.table).steps  # the last one is about prompts that are too long
-            words = alias_of(asked, self.table), tuple(steps)
-            if len(self._words) < _MOST_ROUTES:
-                self._words[asked] = words
+        """The decision for the flight recorder."""
+        words = self._book.words(question.exchange.asked)
         return RouteTaken(
-            alias_of=words[0],
+            alias_of=words.alias_of,
             routes=routes,
             strategy=self._strategy(question.pool),
             has_session=bool(question.session),
-            steps=words[1],
+            steps=words.steps,
         )
 
     def _allowed_accounts(self, exchange: Exchange) -> frozenset[str] | None:
@@ -284,16 +271,6 @@ class Gateway:
             caller, (one.account for one in self.turnstile.pool.standings()), self.rules.pools
         )  # fmt: skip
 
-    def _allowed_routes(self, asked: str, key: ClientKey | None) -> tuple[Route, ...]:
-        """Those that a caller's key may take. Raises Forbidden when there is none."""
-        routes = self._routes_of(asked)
-        if key is None or not key.models:
-            return routes
-        allowed = tuple(route for route in routes if self._allows(key, asked, route))
-        if not allowed:
-            check_model(key, asked, str(routes[0]))
-        return allowed
-
     def _able_routes(self, codec: Codec, routes: tuple[Route, ...]) -> tuple[Route, ...]:
         """Those whose upstream can be asked in a protocol that nobody translates. Raises InvalidRequest when there is
         none."""
@@ -303,36 +280,6 @@ class Gateway:
         if not able:
             raise _no_endpoint(routes[0], codec)
         return able
-
-    def _allows(self, key: ClientKey, asked: str, route: Route) -> bool:
-        """By the name asked for or the one it stands for, with or without a wish; a fallback stands for itself alone,
-        since any client can make the model that it asks for fail."""
-        model, wish = self.table.catalogs[route.provider].split(route.model)
-        plain = f"{route.provider}/{model.id if model is not None else route.model.removesuffix(wish)}"
-        if route.is_fallback:
-            return allows_model(key, plain, str(route))
-        return allows_model(key, asked, str(route)) or allows_model(key, asked.removesuffix(wish), plain)
-
-    def _table_of(self, key: ClientKey) -> RoutingTable:
-        """The table without models that the key may not ask for: no larger window is found there either."""
-        known = self._tables.get(key.models)
-        if known is None:
-            catalogs = {
-                name: Catalog(model for model in catalog if allows_model(key, model.id, f"{name}/{model.id}"))
-                for name, catalog in self.table.catalogs.items()
-            }
-            known = replace(self.table, catalogs=catalogs)
-            if len(self._tables) < _MOST_TABLES:
-                self._tables[key.models] = known
-        return known
-
-    def _routes_of(self, asked: str) -> tuple[Route, ...]:
-        known = self._routes.get(asked)
-        if known is None:
-            known = resolve(asked, self.table)
-            if len(self._routes) < _MOST_ROUTES:
-                self._routes[asked] = known
-        return known
 
     def _limits(self, route: Route, envelope: Envelope, inbound: Inbound) -> Limits:
         """The provider's limits; a client may shorten the total by a header, never lengthen it."""
