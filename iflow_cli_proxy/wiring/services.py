@@ -16,15 +16,13 @@ from pathlib import Path
 from iflow_cli_proxy.config.live import Live
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings
 from iflow_cli_proxy.core.clock import Clock, SystemClock
-from iflow_cli_proxy.core.errors import CredentialError, GatewayError
+from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.core.ids import Entropy, buffered, request_id
-from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.core.room import Room
 from iflow_cli_proxy.gateway.attempt import Upstream
 from iflow_cli_proxy.gateway.counting import TokenScale
 from iflow_cli_proxy.gateway.describing import Describer
 from iflow_cli_proxy.gateway.exchange import Gateway
-from iflow_cli_proxy.gateway.model_list import ask_for_models
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.gateway.retry import RetryBudget
 from iflow_cli_proxy.gateway.turnstile import Turnstile
@@ -36,8 +34,6 @@ from iflow_cli_proxy.protocols import CODECS
 from iflow_cli_proxy.providers import build_provider, sign_in_files
 from iflow_cli_proxy.providers.base import Provider
 from iflow_cli_proxy.providers.discovery import Finding
-from iflow_cli_proxy.providers.model_list import parse_models
-from iflow_cli_proxy.routing.catalog import Model
 from iflow_cli_proxy.state.ledger import Ledger
 from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.state.profiles import load_profiles
@@ -56,6 +52,7 @@ from iflow_cli_proxy.wiring.rules import (
     stream_limits,
 )
 from iflow_cli_proxy.wiring.transports import Transports
+from iflow_cli_proxy.wiring.upstream_lists import UpstreamLists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +112,7 @@ class Services:
         self.on_own_exchange: Callable[[Exchange], None] = lambda exchange: None
         """Told of what the gateway asked for itself (descriptions of images) when it has ended, for the ledger."""
         self._described_by: VisionBridge | None = None
-        self._listed: dict[str, list[Model]] = {}
+        self._lists = UpstreamLists(self.pool, self.renewal)
         self._built: dict[str, tuple[object, Provider]] = {}
         """Providers by name, each with what it was made of."""
         self._wired_from: tuple[KnownAccount, ...] = ()
@@ -146,7 +143,7 @@ class Services:
     async def list_upstream_models(self) -> dict[str, GatewayError | None]:
         """Ask every upstream for its list and merge what comes; by provider, what went wrong or None."""
         async with self.transports.are_used:
-            outcome = await self._ask_all()
+            outcome = await self._lists.ask(self.wired.gateway.upstreams)
         if None in outcome.values():
             self.wire_again()  # catalogues belong to a gateway and do not change under it
         return outcome
@@ -199,31 +196,6 @@ class Services:
 
     async def aclose(self) -> None:
         await self.accounts.aclose()
-
-    async def _ask_all(self) -> dict[str, GatewayError | None]:
-        outcome: dict[str, GatewayError | None] = {}
-        for name, upstream in self.wired.gateway.upstreams.items():
-            account = next((standing.account for standing in self.pool.standings(name)), None)
-            if account is None:
-                continue
-            try:
-                models = parse_models(await self._ask_one(upstream, account))
-            except GatewayError as error:
-                outcome[name] = error
-                continue
-            self._listed[name] = models
-            outcome[name] = None
-        return outcome
-
-    async def _ask_one(self, upstream: Upstream, account: Account) -> Json:
-        """Its list of models; a bearer that is refused is renewed once."""
-        try:
-            return await ask_for_models(upstream, account)
-        except CredentialError:
-            newer = await self.renewal.renew(account)
-            if newer is None:
-                raise
-            return await ask_for_models(upstream, newer)
 
     def _apply(self, settings: Settings) -> None:
         self.ledger.rules = ledger_rules(settings)
@@ -334,7 +306,7 @@ class Services:
         known = self._built.get(name)
         if known is None or known[0] != made_of:
             known = self._built[name] = (made_of, build_provider(name, table, around))
-        known[1].catalog.merge_remote(self._listed.get(name, ()))
+        known[1].catalog.merge_remote(self._lists.of(name))
         return known[1]
 
 
