@@ -189,7 +189,7 @@ def _check_owner_and_kind(path: Path, status: os.stat_result) -> None:
         return
     if status.st_uid != os.geteuid():
         raise _refused(path, "it belongs to another user")
-    if status.st_nlink != 1:
+    if status.st_nlink > 1:  # none: another process has put the next one in its place since it was opened
         raise _refused(path, "it has a second name (a hard link)")
 
 

@@ -125,6 +125,26 @@ def test_i41_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
 
 
 @posix_only
+def test_a_file_that_is_replaced_while_it_is_read_is_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.toml"
+    write_private(path, b"old")
+    to_open = os.open
+
+    def replaced_at_once(*given: int) -> int:
+        descriptor = to_open(*given)
+        monkeypatch.undo()
+        write_private(path, b"new")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", replaced_at_once)
+
+    assert read_private(path) == b"old"
+    assert read_private(path) == b"new"
+
+
+@posix_only
 def test_i41_a_pipe_is_refused_and_does_not_hold_us(tmp_path: Path) -> None:
     pipe = tmp_path / "account.json"
     os.mkfifo(pipe)
