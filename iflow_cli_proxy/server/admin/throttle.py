@@ -1,8 +1,8 @@
 """How often somebody may try a password (RELIABILITY I31).
 
 Knows tries by address and in all: ten a minute from one address with a growing pause after failures, a hundred a minute
-from all who never signed in. The owner's addresses are not among those, so strangers cannot lock the owner out. What
-a header says of an address is not believed (I29): whoever asks hands over that of the connection.
+from all who never signed in. The owner's addresses and this machine's are not among those, so strangers cannot lock the
+owner out. What a header says of an address is not believed (I29): whoever asks hands over that of the connection.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _FORGIVES_S: Final = 900.0
 """After so long without a try the pauses begin anew."""
 _MOST_ADDRESSES: Final = 10_000
 _MOST_OWN: Final = 64
+_HERE: Final = frozenset({"127.0.0.1", "::/64", ""})
+"""This machine, as `holder_of` calls it: the owner has a way in before anybody has signed in."""
 
 
 @dataclass(eq=False, slots=True)
@@ -56,7 +58,7 @@ class Throttle:
         waits_s = max(knocks.closed_until - now, _until_free(knocks.at, MOST_FROM_ONE, now))
         if knocks.at and now - knocks.at[-1] > _FORGIVES_S:
             knocks.failures = 0
-        is_own = address in self._own
+        is_own = address in self._own or address in _HERE
         if not is_own:
             waits_s = max(waits_s, _until_free(self._in_all, MOST_IN_ALL, now))
         if waits_s > 0:

@@ -91,3 +91,14 @@ def test_a_million_failures_are_no_overflow(throttle: Throttle) -> None:
     throttle.failed("a")
 
     assert waits_s(throttle, "a") == 60
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::/64"])
+def test_strangers_leave_the_owner_a_way_in_from_this_machine_before_anybody_has_signed_in(
+    throttle: Throttle, address: str
+) -> None:
+    for number in range(MOST_IN_ALL):
+        throttle.knock(f"203.0.113.{number}")
+
+    assert waits_s(throttle, "198.51.100.1") > 0
+    assert [waits_s(throttle, address) > 0 for _ in range(MOST_FROM_ONE + 1)] == [False] * MOST_FROM_ONE + [True]
