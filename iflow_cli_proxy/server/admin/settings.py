@@ -27,8 +27,14 @@ from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.saving import save_settings
 
 _LOCKS: Final = (Layer.ENVIRONMENT, Layer.FLAG)
-_IN_THE_TERMINAL: Final = {("security", "encrypt"): "iflow2api config set security.encrypt"}
-"""What takes more than a file: all accounts are rewritten, and somebody is asked for a passphrase."""
+_IN_THE_TERMINAL: Final = {
+    ("security", "encrypt"): "iflow2api config set security.encrypt",
+    ("logging", "file"): "iflow2api config set logging.file",
+    ("logging", "bodies"): "iflow2api config set logging.bodies",
+}
+"""What takes more than a page. To encrypt, all accounts are rewritten and somebody is asked for a passphrase. Where
+files with words of clients in them are written is for whoever owns the machine: a page that was taken over would put them
+where a shell reads them when it starts."""
 _ALIASES: Final = "models.aliases"
 
 
