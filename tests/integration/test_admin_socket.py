@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.server.admin import broadcast as admin_broadcast
 from iflow_cli_proxy.server.admin import socket as admin_socket
 from tests.support.admin import PASSWORD, Browser, admin_page, another
 from tests.support.admin_socket import BINARY, CLOSE, PING, PONG, TEXT, PageSocket, frame, open_socket
@@ -150,7 +151,7 @@ async def test_i37_a_ping_is_answered(page: PageSocket) -> None:
 async def test_i37_a_page_that_reads_nothing_is_cut_off(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_socket, "EVERY_S", 0.0)
     monkeypatch.setattr(admin_socket, "_SEND_WITHIN_S", 0.3)
-    monkeypatch.setattr(admin_socket, "snapshot", lambda state: {"filling": "x" * 500_000})
+    monkeypatch.setattr(admin_broadcast, "snapshot", lambda state: {"filling": "x" * 500_000})
     opened = await open_socket(browser)
     opened.client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # transports of sockets can
 
@@ -185,6 +186,22 @@ async def test_i37_no_more_than_twenty_at_one_time(browser: Browser) -> None:
     again = await open_socket(browser)
     again.close()
     assert again.status == 101
+
+
+async def test_i37_a_storm_of_wishes_makes_no_snapshots(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_socket, "EVERY_S", 60.0)
+    made: list[object] = []
+    snapshot = admin_broadcast.snapshot
+    monkeypatch.setattr(admin_broadcast, "snapshot", lambda state: made.append(state) or snapshot(state))
+    pages = [await open_socket(browser) for _ in range(5)]
+    for page in pages:
+        await page.send(*[frame(TEXT, b'{"subscribe": []}')] * 40, frame(PING, b"are you there"))
+    for page in pages:
+        await page.document()
+        assert (await page.frame())[0] == PONG
+        page.close()
+
+    assert len(made) <= 2
 
 
 @pytest.mark.parametrize("how", ["logout", "password", "terminal", "idle", "switched off"])

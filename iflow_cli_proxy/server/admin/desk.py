@@ -17,6 +17,7 @@ from iflow_cli_proxy.core.errors import InvalidRequest, Unauthenticated
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.server.admin import passwords
+from iflow_cli_proxy.server.admin.broadcast import Broadcast
 from iflow_cli_proxy.server.admin.flows import Flows
 from iflow_cli_proxy.server.admin.sessions import Sessions
 from iflow_cli_proxy.server.admin.throttle import Throttle
@@ -49,6 +50,7 @@ class Desk:
         self.steering: Steering | None = None
         """How settings are changed; None for a server that was not started from files."""
         self.sockets: set[Socket] = set()
+        self.broadcast = Broadcast(state)
         self.flows = Flows(state, self.keep)
         self._file = AdminFile(services.admin_file)
         self._stamp: Stamp | None = None

@@ -1,7 +1,8 @@
 """`GET /admin/ws`: what is going on, told to the page every second, and the lines of the log if it asks (I36 to I38).
 
-Nothing is queued: what a page sees next is made when the last thing has gone out, so one that does not read costs a
-buffer of the kernel and is cut off. Refuses to take orders: what changes something is a call of its own.
+Nothing is queued: a page is told what is so when the last thing has gone out, so one that does not read costs a buffer
+of the kernel and is cut off. All pages are told at the same moments, by one text. Refuses to take orders: what changes
+something is a call of its own.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.clock import Clock
 from iflow_cli_proxy.core.errors import Busy, InvalidRequest
-from iflow_cli_proxy.core.jsonx import Json, JsonError
+from iflow_cli_proxy.core.jsonx import JsonError
 from iflow_cli_proxy.server.admin.visit import Visit
 from iflow_cli_proxy.server.connection import Connection
-from iflow_cli_proxy.server.live import snapshot
 
 MOST: Final = 20
 """Sockets at one time, whoever holds them."""
@@ -59,6 +59,7 @@ class Socket:
         )
         self._topics: set[str] = set()
         self._pace = Pace(visit.state.clock)
+        self._told = ""
         self._seq = 0
         self._wakes = asyncio.Event()
         self._ending: tuple[int, str] | None = None
@@ -84,30 +85,38 @@ class Socket:
         self._wakes.set()
 
     async def _tell_until_the_end(self) -> None:
-        state, sessions = self._visit.state, self._visit.desk.sessions
+        state, sessions, broadcast = self._visit.state, self._visit.desk.sessions, self._visit.desk.broadcast
         while self._ending is None and not self._ws.closed:
             if not sessions.lasts(self._visit.signed_in) or not state.settings.current.admin.enabled:
                 self.end(SIGNED_OUT, "the session has ended")
                 return
-            if not await self._send({"type": "snapshot", **snapshot(state)}) or not await self._send_lines():
+            if not await self._send_news() or not await self._send_lines():
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wakes.wait(), EVERY_S)
+                await asyncio.wait_for(self._wakes.wait(), broadcast.until_next_s(EVERY_S))
             if self._ending is None:
                 self._wakes.clear()
+
+    async def _send_news(self) -> bool:
+        """What goes on, unless this page was told so already: a wish wakes it too."""
+        text = self._visit.desk.broadcast.text(EVERY_S)
+        if text is self._told:
+            return True
+        self._told = text
+        return await self._send(text)
 
     async def _send_lines(self) -> bool:
         if "logs" not in self._topics:
             return True
         page = self._visit.state.log_lines.after(self._seq, limit=_LINES_AT_ONCE)
         self._seq = page.next
-        return not page.lines or await self._send({"type": "log", "lines": list(page.lines)})
+        return not page.lines or await self._send(jsonx.encode({"type": "log", "lines": list(page.lines)}).decode())
 
-    async def _send(self, document: Json) -> bool:
+    async def _send(self, text: str) -> bool:
         """False when nobody takes it, and then the connection is gone."""
         try:
             async with asyncio.timeout(_SEND_WITHIN_S):
-                await self._ws.send_str(jsonx.encode(document).decode())
+                await self._ws.send_str(text)
         except TimeoutError:
             self._cut_off()
             return False
