@@ -15,7 +15,7 @@ from iflow_cli_proxy.server.admin.sessions import IDLE_S
 from iflow_cli_proxy.state.admin_file import AdminFile
 from tests.support.admin import PASSWORD, Browser, admin_page, another
 from tests.support.patience import until
-from tests.support.raw_client import ask
+from tests.support.raw_client import RawClient, ask
 from tests.support.serving import serving
 
 CALLS = ("/admin/logout", "/admin/password")
@@ -248,6 +248,34 @@ async def test_i34_signing_out_ends_one_and_another_password_all(browser: Browse
         assert not (await Browser(browser.gateway, browser.http, cookie=gone).get("/admin/session")).json["signed_in"]
     assert (await another(browser).log_in()).status == 401
     assert (await another(browser).log_in("quite another phrase")).status == 200
+
+
+async def test_i34_what_was_begun_before_signing_out_does_nothing_after_it(browser: Browser) -> None:
+    head = [
+        "POST /admin/server/stop HTTP/1.1",
+        f"Host: 127.0.0.1:{browser.gateway.port}",
+        f"Origin: {browser.origin}",
+        f"Cookie: {browser.cookie_name}={browser.cookie}",
+        f"x-csrf-token: {browser.csrf}",
+        "Content-Type: application/json",
+        "Content-Length: 2",
+    ]
+    held_back = await RawClient.connect(browser.gateway.port)
+    try:
+        await held_back.send("\r\n".join([*head, "", "{"]).encode())
+        assert (await browser.post("/admin/logout", {})).status == 200
+        await held_back.send(b"}")
+        assert (await held_back.answer()).status == 401
+    finally:
+        held_back.close()
+    assert browser.gateway.server.state.is_accepting
+
+
+async def test_i34_of_two_changes_of_one_password_one_counts(browser: Browser) -> None:
+    changes = [{"current": PASSWORD, "new": f"quite another phrase {number}"} for number in range(3)]
+    replies = await asyncio.gather(*(browser.post("/admin/password", one) for one in changes))
+
+    assert sorted(reply.status for reply in replies) == [200, 401, 401]
 
 
 async def test_i34_a_session_ends_when_nobody_uses_it(browser: Browser) -> None:

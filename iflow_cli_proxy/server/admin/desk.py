@@ -97,8 +97,14 @@ class Desk:
     async def has_password(self) -> bool:
         return await asyncio.to_thread(self._file.stamp) is not None
 
-    async def check_password(self, given: str, address: str) -> None:
-        """Raises RateLimited, Unauthenticated, or InvalidRequest (409) while there is no password."""
+    async def check_password(self, given: str, address: str) -> Stamp | None:
+        """The stamp of the file in which it is right.
+
+        Raises:
+            RateLimited: too many tries.
+            Unauthenticated: it is wrong, or no more.
+            InvalidRequest: there is no password yet (409).
+        """
         self.throttle.knock(address)
         await self.look()  # or the session that begins now would be ended for a password it knows
         stamp = self._stamp
@@ -115,10 +121,9 @@ class Desk:
             )
         if not is_right:
             self.throttle.failed(address)
-            raise Unauthenticated(
-                "The password is wrong.", hint="`iflow2api admin password` sets another one", code="wrong_password"
-            )
+            raise _wrong_password()
         self.throttle.succeeded(address)
+        return stamp
 
     async def set_first_password(self, token: str, password: str, address: str) -> None:
         """The first run, for whoever holds the token: it opens nothing a second time (I32).
@@ -144,11 +149,18 @@ class Desk:
             raise await self._no_first_run()
         self.throttle.succeeded(address)
 
-    async def set_password(self, password: str) -> int:
-        """Put another one in force; how many sessions ended. Raises InvalidRequest for a weak one."""
+    async def set_password(self, password: str, *, instead_of: Stamp | None) -> int:
+        """Put another one in force; how many sessions ended. `instead_of` is what the old one was found right in.
+
+        Raises:
+            InvalidRequest: it is weak.
+            Unauthenticated: somebody has changed it meanwhile, so that whoever asks knows it no more.
+        """
         passwords.check_new(password, param="new")
         hashed = await self._hashed(password)
         async with self._writing:
+            if instead_of != await asyncio.to_thread(self._file.stamp):
+                raise _wrong_password()
             await asyncio.to_thread(self._file.save, hashed)
             await self._is_ours()
             return self.sessions.end_all()
@@ -174,3 +186,9 @@ class Desk:
             code="wrong_token",
             param="token",
         )
+
+
+def _wrong_password() -> Unauthenticated:
+    return Unauthenticated(
+        "The password is wrong.", hint="`iflow2api admin password` sets another one", code="wrong_password"
+    )

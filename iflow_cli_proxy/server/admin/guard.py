@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import hdrs, web
 
-from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, UnsupportedMedia
+from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, NotFound, UnsupportedMedia
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.admin.answers import json_answer, language_of, spoken
 from iflow_cli_proxy.server.admin.cookie import cookies_in
 from iflow_cli_proxy.server.admin.sessions import Session, has_csrf
-from iflow_cli_proxy.server.admin.visit import Visit
+from iflow_cli_proxy.server.admin.visit import Visit, signed_out
 from iflow_cli_proxy.server.middleware.client_auth import is_own_host
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ class Needs(Enum):
     """The same, and a page of ours, which browsers always name for a WebSocket."""
 
 
+_WITH_SESSION: Final = frozenset({Needs.SESSION, Needs.SOCKET})
+
+
 def guarded(desk: Desk, needs: Needs, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The handler behind its door."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = Visit(request=request, desk=desk, session=let_in(request, desk, needs))
+        session = let_in(request, desk, needs)
+        visit = Visit(request=request, desk=desk, session=session, needs_session=needs in _WITH_SESSION)
         answer = await handler(visit)
         if isinstance(answer, web.StreamResponse):
             return answer
@@ -73,9 +77,9 @@ def let_in(request: web.Request, desk: Desk, needs: Needs) -> Session | None:
     if needs is not Needs.NOTHING:
         _check_origin(request, must_be_named=changes or needs is Needs.SOCKET)
     session = next(filter(None, map(desk.sessions.find, cookies_in(request))), None)
-    if needs in (Needs.SESSION, Needs.SOCKET):
+    if needs in _WITH_SESSION:
         if session is None:
-            raise Unauthenticated("Sign in first.", hint="open /admin in a browser", code="signed_out")
+            raise signed_out()
         if changes and not has_csrf(session, request.headers.get(CSRF_HEADER, "")):
             raise Forbidden(
                 "The token of the page is missing or of another session.", hint="load the page again", code="csrf"

@@ -17,6 +17,7 @@ from iflow_cli_proxy.server.admin.answers import json_answer
 from iflow_cli_proxy.server.admin.cookie import set_cookie, take_cookie
 from iflow_cli_proxy.server.admin.sessions import Session
 from iflow_cli_proxy.server.admin.visit import Visit
+from iflow_cli_proxy.state.admin_file import Stamp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +72,16 @@ async def log_out(visit: Visit) -> web.StreamResponse:
 async def change_password(visit: Visit) -> web.StreamResponse:
     """All sessions end, this one too: another one takes its place."""
     given = await visit.body(_Change)
-    await _check(visit, given.current)
-    ended = await visit.desk.set_password(given.new)
+    known = await _check(visit, given.current)
+    ended = await visit.desk.set_password(given.new, instead_of=known)
     visit.note("the password was changed; %d sessions ended", ended)
     return await _come_in(visit)
 
 
-async def _check(visit: Visit, password: str) -> None:
+async def _check(visit: Visit, password: str) -> Stamp | None:
     """Raises what `Desk.check_password` raises; a wrong one leaves a line, and those are as few as tries are."""
     try:
-        await visit.desk.check_password(password, visit.address)
+        return await visit.desk.check_password(password, visit.address)
     except Unauthenticated:
         visit.note("a wrong password was given")
         raise

@@ -38,6 +38,7 @@ class Visit:
     desk: Desk
     session: Session | None = None
     """None where nobody has to be signed in, or nobody is."""
+    needs_session: bool = False
 
     @property
     def state(self) -> ServerState:
@@ -60,7 +61,7 @@ class Visit:
     def signed_in(self) -> Session:
         """Raises Unauthenticated where the guard has asked for nobody."""
         if self.session is None:
-            raise Unauthenticated("Sign in first.")
+            raise signed_out()
         return self.session
 
     async def body(self, shape: type[T]) -> T:
@@ -82,6 +83,8 @@ class Visit:
         limits = self.state.settings.current.server
         small = replace(limits, max_body_bytes=min(limits.max_body_bytes, _LARGEST_BODY_BYTES))
         data = await read_json_body(self.request, small)
+        if self.needs_session and not self.desk.sessions.lasts(self.signed_in):
+            raise signed_out()  # while the body was on its way, which its sender can hold back
         try:
             return jsonx.decode_strict(data or b"{}")
         except JsonError as error:
@@ -95,3 +98,7 @@ class Visit:
             "from": self.address,
         }
         _LOG.info("admin: %s", what % words, extra={FIELDS: named})
+
+
+def signed_out() -> Unauthenticated:
+    return Unauthenticated("Sign in first.", hint="open /admin in a browser", code="signed_out")

@@ -94,7 +94,7 @@ async def test_a_password_that_changes_while_it_is_compared_opens_nothing(
     monkeypatch.setattr(passwords, "is_right", slowly)
     asked = asyncio.ensure_future(desk.check_password("correct horse battery", "a"))
     await until(compares.is_set)
-    await desk.set_password("another good phrase")
+    await desk.set_password("another good phrase", instead_of=desk._file.stamp())
     is_changed.set()
 
     with pytest.raises(Unauthenticated):
@@ -104,7 +104,7 @@ async def test_a_password_that_changes_while_it_is_compared_opens_nothing(
 async def test_a_look_at_the_moment_of_a_change_of_ours_ends_nothing(desk: Desk) -> None:
     await desk.set_first_password(desk.setup_token.reveal(), "correct horse battery", "a")
     looks = [asyncio.ensure_future(desk.look()) for _ in range(3)]
-    await desk.set_password("another good phrase")
+    await desk.set_password("another good phrase", instead_of=desk._file.stamp())
     session = desk.sessions.begin()[1]
     await asyncio.gather(*looks, desk.look())
 
