@@ -33,8 +33,8 @@ _IN_THE_TERMINAL: Final = {
     ("logging", "bodies"): "iflow2api config set logging.bodies",
 }
 """What takes more than a page. To encrypt, all accounts are rewritten and somebody is asked for a passphrase. Where
-files with words of clients in them are written is for whoever owns the machine: a page that was taken over would put them
-where a shell reads them when it starts."""
+files with words of clients in them are written is for whoever owns the machine: a page that was taken over could choose
+what a shell reads when it starts."""
 _ALIASES: Final = "models.aliases"
 
 
