@@ -25,7 +25,7 @@ def serve(
     ask_key: Annotated[bool, typer.Option("--ask-key", help="Ask for the upstream's API key.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Serve a simulated upstream; no account needed.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.", show_default="1")] = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the model list in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the admin page in a browser.")] = False,
     log_level: Annotated[
         str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.", show_default="info")
     ] = None,

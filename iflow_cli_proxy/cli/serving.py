@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -22,11 +21,12 @@ from iflow_cli_proxy.cli.accounts.view import state_text
 from iflow_cli_proxy.cli.output import console, say
 from iflow_cli_proxy.cli.passphrase import AskingAtStart, asker
 from iflow_cli_proxy.cli.session import Session
+from iflow_cli_proxy.cli.signing.browser import open_page
 from iflow_cli_proxy.cli.speech import spoken
 from iflow_cli_proxy.config.live import Live, ReloadWatch
 from iflow_cli_proxy.config.load import with_upstream
 from iflow_cli_proxy.config.merge import flag_of
-from iflow_cli_proxy.config.safety import are_keys_required
+from iflow_cli_proxy.config.safety import are_keys_required, is_loopback
 from iflow_cli_proxy.config.schema import ProviderSettings, Settings, upstream_leaves
 from iflow_cli_proxy.config.variables import CLIENT_KEY_VARIABLE
 from iflow_cli_proxy.core import jsonx
@@ -174,6 +174,11 @@ async def _announce(
     for name, upstream in wired.gateway.upstreams.items():
         if upstream.provider.hint_when_gone:
             _LOG.warning("%s: %s", name, upstream.provider.hint_when_gone)
+    if page and not is_loopback(listener.host):
+        _LOG.warning(
+            "the admin page goes over the network in clear, its password too; put TLS in front and the name in "
+            "admin.hosts, or take the page away: iflow2api config set admin.enabled false"
+        )
     is_complete = plan.is_quiet or bool(_model_names(wired))
     if is_complete:
         _show(
@@ -186,7 +191,15 @@ async def _announce(
         await _first_list(services)
         _show(plan, services, listener, key_names, page)
     if plan.opens_page:
-        webbrowser.open(f"{listener.urls[0]}/v1/models")
+        _open(page, plan)
+
+
+def _open(page: str, plan: ServePlan) -> None:
+    """Without the token of a first run: other users of this machine see what a browser is started with (I32)."""
+    if page:
+        open_page(page.partition("#")[0], plan.session.environ)
+    else:
+        say("There is no page to open: admin.enabled is false.", "yellow")
 
 
 async def _first_list(services: Services) -> None:

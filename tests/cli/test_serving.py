@@ -219,3 +219,48 @@ def test_tests_may_set_the_pace_of_the_demo(text: str, delay_s: float | None) ->
 def test_a_pace_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="IFLOW2API_DEMO_DELAY_MS"):
         _demo_delay_s({"IFLOW2API_DEMO_DELAY_MS": text})
+
+
+# --- the admin page -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "opened"),
+    [
+        ("http://127.0.0.1:28000/admin", ["http://127.0.0.1:28000/admin"]),
+        ("http://127.0.0.1:28000/admin#setup=canary-token", ["http://127.0.0.1:28000/admin"]),
+        ("", []),
+    ],
+    ids=["a page", "a first run", "no page"],
+)
+async def test_i32_a_browser_is_started_with_the_page_and_never_with_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, opened: list[str]
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(serving, "open_page", lambda url, environ: found.append(url))
+    wired = services(tmp_path, Settings())
+    await _announce(replace(plan(tmp_path, is_demo=False), opens_page=True, is_quiet=True), wired, LISTENER, (), page)
+    await wired.aclose()
+
+    assert found == opened
+
+
+@pytest.mark.parametrize(
+    ("host", "page", "warns"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:28000/admin", True),
+        ("192.168.1.7", "http://192.168.1.7:28000/admin", True),
+        ("::", "", False),
+        ("127.0.0.1", "http://127.0.0.1:28000/admin", False),
+        ("::1", "http://[::1]:28000/admin", False),
+    ],
+)
+async def test_a_page_that_others_can_reach_in_clear_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, host: str, page: str, warns: bool
+) -> None:
+    wired = services(tmp_path, Settings())
+    listener: Any = SimpleNamespace(urls=("http://127.0.0.1:28000",), host=host, port=28000)
+    await _announce(replace(plan(tmp_path, is_demo=False), is_quiet=True), wired, listener, (), page)
+    await wired.aclose()
+
+    assert ("in clear" in caplog.text) is warns
