@@ -20,6 +20,21 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "iflow_cli_proxy", *args]
 
 
+def test_a_start_is_not_spent_on_looking_for_garbage() -> None:
+    script = (
+        "import gc, sys\n"
+        "from iflow_cli_proxy.cli.app import main\n"
+        "sys.argv = ['iflow2api', 'version']\n"
+        "before = gc.get_stats()[2]['collections']\n"
+        "try: main()\n"
+        "except SystemExit as leaving: assert not leaving.code\n"
+        "print(gc.isenabled(), gc.get_stats()[2]['collections'] - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+
+    assert done.stdout.splitlines()[-1] == "True 0"
+
+
 @pytest.mark.parametrize("args", [["--help"], ["config", "--help"], ["--version"]], ids=" ".join)
 def test_help_imports_nothing_heavy(args: list[str]) -> None:
     script = (
