@@ -41,12 +41,17 @@ class BodyLog:
         self._row_of = row_of
         self._writer: ThreadPoolExecutor | None = None
         self._waiting = 0
+        self._passed_over = 0
+        """Since the last line that told of it: too many waited already."""
         self._problem = ""
 
     def note(self, exchange: Exchange) -> None:
         """An exchange has ended."""
         flight, folder = exchange.flight, self._folder()
-        if flight is None or not flight.is_for_log or not folder or self._waiting >= _MOST_WAITING:
+        if flight is None or not flight.is_for_log or not folder:
+            return
+        if self._waiting >= _MOST_WAITING:
+            self._passed_over += 1
             return
         if self._writer is None:
             self._writer = ThreadPoolExecutor(1, "bodies")
@@ -72,6 +77,13 @@ class BodyLog:
             self._problem = ""
         finally:
             self._waiting -= 1
+            if not self._waiting:
+                self._tell_of_those_passed_over()
+
+    def _tell_of_those_passed_over(self) -> None:
+        passed_over, self._passed_over = self._passed_over, 0
+        if passed_over:
+            _LOG.warning("exchanges that came too fast to be written to logging.bodies: %d", passed_over)
 
     def _complain(self, problem: str) -> None:
         """Once for each problem."""

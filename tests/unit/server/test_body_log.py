@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import threading
+from collections import UserDict
+from collections.abc import ItemsView
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,18 @@ def exchange(name: str = "req_1", **flags: Any) -> Exchange:
     flight.asked.add(b'{"api_key":"Zx9plain.words"}')
     flight.is_for_log = flags.get("is_for_log", True)
     return Exchange(request_id=name, protocol="openai_chat", started_at=0.0, flight=flight)
+
+
+class HeldUp(UserDict[str, str]):
+    """Headers that keep whoever reads them waiting."""
+
+    def __init__(self, may_go_on: threading.Event) -> None:
+        super().__init__()
+        self._may_go_on = may_go_on
+
+    def items(self) -> ItemsView[str, str]:
+        assert self._may_go_on.wait(10)
+        return super().items()
 
 
 async def test_each_exchange_is_a_file_for_its_owner_alone(tmp_path: Path) -> None:
@@ -66,6 +81,20 @@ async def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path, capl
             log.note(exchange())
         await log.aclose()
     assert len(caplog.records) == 1
+
+
+async def test_what_comes_too_fast_is_counted_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = BodyLog(lambda: str(tmp_path / "bodies"), row_of)
+    held, may_go_on = exchange("req_0"), threading.Event()
+    assert held.flight is not None
+    held.flight.headers = HeldUp(may_go_on)
+    with caplog.at_level(logging.WARNING, "iflow2api.bodies"):
+        for one in (held, *(exchange(f"req_{number}") for number in range(1, 101))):
+            log.note(one)
+        may_go_on.set()
+        await log.aclose()
+    assert len([*(tmp_path / "bodies").iterdir()]) == 64
+    assert [one.getMessage().rpartition(" ")[2] for one in caplog.records] == ["37"]
 
 
 def test_the_oldest_files_go_and_others_are_left_alone(tmp_path: Path) -> None:
