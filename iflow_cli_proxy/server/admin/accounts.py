@@ -60,7 +60,12 @@ async def add_account(visit: Visit) -> Json:
         raise InvalidRequest(f"This takes {problem}.", param="base_url")
     if not visit.state.accounts.sign_in(provider).takes_api_key:
         raise InvalidRequest(f"{provider} takes no API keys.", param="provider")
-    signed_in = SignedIn(auth_type=AuthType.API_KEY, api_key=key_from(given.api_key), base_url=given.base_url)
+    try:
+        key = key_from(given.api_key)
+    except InvalidRequest as error:
+        error.param = "api_key"
+        raise
+    signed_in = SignedIn(auth_type=AuthType.API_KEY, api_key=key, base_url=given.base_url)
     kept = await visit.desk.keep(provider, signed_in, label_named(given.label))
     visit.note("account %s/%s was added", kept.provider, kept.label)
     return {"account": await row_of(visit.desk, kept.id)}

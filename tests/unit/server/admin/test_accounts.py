@@ -47,8 +47,8 @@ async def test_a_key_becomes_an_account_at_once(browser: Browser, tmp_path: Path
     ("fields", "status", "param"),
     [
         ({"provider": "depseek"}, 404, "provider"),
-        ({"api_key": ""}, 400, None),
-        ({"api_key": "with blanks in it"}, 400, None),
+        ({"api_key": ""}, 400, "api_key"),
+        ({"api_key": "with blanks in it"}, 400, "api_key"),
         ({"label": "../x"}, 400, "label"),
         ({"label": "CON"}, 400, "label"),
         ({"base_url": "ftp://example.com"}, 400, "base_url"),
@@ -57,7 +57,7 @@ async def test_a_key_becomes_an_account_at_once(browser: Browser, tmp_path: Path
     ],
 )
 async def test_what_cannot_be_an_account_is_refused(
-    browser: Browser, fields: dict[str, object], status: int, param: str | None
+    browser: Browser, fields: dict[str, object], status: int, param: str
 ) -> None:
     reply = await browser.post("/admin/accounts", {"provider": "deepseek", "api_key": KEY, **fields})
 
