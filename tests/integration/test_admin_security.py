@@ -250,21 +250,30 @@ async def test_i34_signing_out_ends_one_and_another_password_all(browser: Browse
     assert (await another(browser).log_in("quite another phrase")).status == 200
 
 
-async def test_i34_what_was_begun_before_signing_out_does_nothing_after_it(browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/admin/server/stop", b"{}"),
+        ("/admin/playground", b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'),
+    ],
+)
+async def test_i34_what_was_begun_before_signing_out_does_nothing_after_it(
+    browser: Browser, path: str, body: bytes
+) -> None:
     head = [
-        "POST /admin/server/stop HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: 127.0.0.1:{browser.gateway.port}",
         f"Origin: {browser.origin}",
         f"Cookie: {browser.cookie_name}={browser.cookie}",
         f"x-csrf-token: {browser.csrf}",
         "Content-Type: application/json",
-        "Content-Length: 2",
+        f"Content-Length: {len(body)}",
     ]
     held_back = await RawClient.connect(browser.gateway.port)
     try:
-        await held_back.send("\r\n".join([*head, "", "{"]).encode())
+        await held_back.send("\r\n".join([*head, "", ""]).encode() + body[:1])
         assert (await browser.post("/admin/logout", {})).status == 200
-        await held_back.send(b"}")
+        await held_back.send(body[1:])
         assert (await held_back.answer()).status == 401
     finally:
         held_back.close()

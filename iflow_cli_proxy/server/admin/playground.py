@@ -12,6 +12,7 @@ from aiohttp import web
 from iflow_cli_proxy.core.errors import GatewayError
 from iflow_cli_proxy.pool.client_key import Caller
 from iflow_cli_proxy.protocols import CODECS
+from iflow_cli_proxy.protocols.base import Envelope
 from iflow_cli_proxy.server.admin.visit import Visit
 from iflow_cli_proxy.server.handlers.generate import generate
 from iflow_cli_proxy.server.keys import EXCHANGE
@@ -22,7 +23,19 @@ PROTOCOL: Final = "openai_chat"
 CALLER: Final = Caller(name="admin page")
 """No client key can have a name with a blank, so none pays for what is tried here."""
 
-_answer = generate(CODECS[PROTOCOL])
+
+class _StillSignedIn:
+    """A question that is held back until after the sign-out is not asked: here is where its body has come."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    def recall(self, envelope: Envelope) -> Envelope:
+        self._visit.check_still_signed_in()
+        return envelope
+
+    def keep(self) -> None:
+        """Nothing is remembered here."""
 
 
 async def ask(visit: Visit) -> web.StreamResponse:
@@ -30,6 +43,6 @@ async def ask(visit: Visit) -> web.StreamResponse:
     exchange = request[EXCHANGE]
     exchange.caller, exchange.client = CALLER, CALLER.name
     try:
-        return await take_in(request, _answer)
+        return await take_in(request, generate(CODECS[PROTOCOL], lambda _: _StillSignedIn(visit)))
     except GatewayError as error:
         return client_error_response(request, error)

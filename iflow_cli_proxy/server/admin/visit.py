@@ -83,12 +83,17 @@ class Visit:
         limits = self.state.settings.current.server
         small = replace(limits, max_body_bytes=min(limits.max_body_bytes, _LARGEST_BODY_BYTES))
         data = await read_json_body(self.request, small)
-        if self.needs_session and not self.desk.sessions.lasts(self.signed_in):
-            raise signed_out()  # while the body was on its way, which its sender can hold back
+        if self.needs_session:
+            self.check_still_signed_in()
         try:
             return jsonx.decode_strict(data or b"{}")
         except JsonError as error:
             raise InvalidRequest(f"The body is not JSON: {error.what}.") from error
+
+    def check_still_signed_in(self) -> None:
+        """Raises Unauthenticated for a session that has ended while the body was on its way: a sender can hold it."""
+        if not self.desk.sessions.lasts(self.signed_in):
+            raise signed_out()
 
     def note(self, what: str, *words: object) -> None:
         """One line for what was changed: never a secret, and who did it only by the name of a session."""
