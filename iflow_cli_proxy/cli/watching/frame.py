@@ -55,13 +55,15 @@ def frame(
     snapshot: Snapshot, place: str, canvas: Canvas, *, remark: str = "", has_pictures: bool = True
 ) -> list[Block]:
     """The whole picture; `remark` is what else there is to say about it."""
-    top = [*head(snapshot, place, canvas.width, remark), *rates(snapshot, canvas.width)]
+    heading, numbers = head(snapshot, place, canvas.width, remark), rates(snapshot, canvas.width)
     pictures = history(snapshot.history, canvas) if has_pictures else []
     busy, fares = request_title(snapshot, canvas.width), account_title(snapshot, canvas.width)
     hosts = [_host_line(one, canvas.width) for one in snapshot.breakers]
-    fixed = len(top) + len(busy) + len(fares) + len(hosts) + 2  # and an empty line before each table
+    fixed = len(heading) + len(numbers) + len(busy) + len(fares) + len(hosts) + 2  # and an empty line before each table
     listed, known = len(snapshot.in_flight), len(snapshot.accounts)
     room = None if canvas.height is None else canvas.height - fixed
+    if room is not None and room < 0:  # what happens comes before what runs here
+        return [*busy, *fares, *hosts, *numbers, *heading][: canvas.height]
     if room is not None:  # rows come before pictures
         pictures = pictures[: max(0, room - min(_WANTED_ROWS, listed + known + 2))]
         room -= len(pictures)
@@ -69,7 +71,8 @@ def frame(
     requests_shown = snapshot.in_flight[: _shown(listed, for_requests)]
     accounts_shown = soonest_first(snapshot.accounts)[: _shown(known, for_accounts)]
     return [
-        *top,
+        *heading,
+        *numbers,
         *pictures,
         Text(),
         *busy,

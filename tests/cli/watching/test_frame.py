@@ -216,3 +216,9 @@ def test_a_table_is_columns_of_one_length() -> None:
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "yesterday", ""])
 def test_a_time_that_no_calendar_holds_is_left_out(at: str) -> None:
     assert frame(busy(at=at), PLACE, Canvas(width=80))
+
+
+def test_a_window_too_low_for_all_headings_shows_what_is_going_on() -> None:
+    shown = [one.plain for one in frame(busy(), PLACE, Canvas(width=20, height=5)) if isinstance(one, Text)]
+    assert len(shown) == 5
+    assert {"requests", "accounts"} <= {line.partition(" ")[0] for line in shown}
