@@ -63,7 +63,8 @@ def frame(
     listed, known = len(snapshot.in_flight), len(snapshot.accounts)
     room = None if canvas.height is None else canvas.height - fixed
     if room is not None and room < 0:  # what happens comes before what runs here
-        return [*busy, *fares, *hosts, *numbers, *heading][: canvas.height]
+        lines: list[Block] = [*busy, *fares, *hosts, *numbers, *heading]
+        return lines[: canvas.height]
     if room is not None:  # rows come before pictures
         pictures = pictures[: max(0, room - min(_WANTED_ROWS, listed + known + 2))]
         room -= len(pictures)
