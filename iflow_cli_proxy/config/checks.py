@@ -78,11 +78,19 @@ def proxy_url(value: str) -> str:
     return "" if not value or _is_url(value, _PROXY_SCHEMES) else "a URL such as socks5h://127.0.0.1:1080"
 
 
+_FRAMING: Final = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""What the connection itself has to say: another word about it makes one request into two (RFC 9112, section 11.2)."""
+
+
 def headers(value: str | Mapping[str, str]) -> str:
     if isinstance(value, str):
         return ""
     fine = all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(text) for name, text in value.items())
-    return "" if fine else "HTTP header names with values on one line"
+    if not fine:
+        return "HTTP header names with values on one line"
+    return "headers that say nothing of where a body ends" if _FRAMING & {name.lower() for name in value} else ""
 
 
 def _is_url(value: str, schemes: Sequence[str]) -> bool:

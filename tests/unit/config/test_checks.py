@@ -54,6 +54,11 @@ def test_headers_may_not_carry_line_breaks_or_odd_names() -> None:
     assert checks.headers({"x-team": "a\r\nhost: evil"}) != ""
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Connection", "TE"])
+def test_headers_may_not_say_where_a_body_ends(name: str) -> None:
+    assert checks.headers({name: "5"}) != ""
+
+
 def test_lists_and_tables_have_no_empty_members() -> None:
     assert checks.no_empty_items(("a",)) == ""
     assert checks.no_empty_items(("a", "")) != ""
