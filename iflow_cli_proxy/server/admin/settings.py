@@ -27,14 +27,12 @@ from iflow_cli_proxy.state.paths import Paths
 from iflow_cli_proxy.wiring.saving import save_settings
 
 _LOCKS: Final = (Layer.ENVIRONMENT, Layer.FLAG)
-_IN_THE_TERMINAL: Final = {
-    ("security", "encrypt"): "iflow2api config set security.encrypt",
-    ("logging", "file"): "iflow2api config set logging.file",
-    ("logging", "bodies"): "iflow2api config set logging.bodies",
-}
+_IN_THE_TERMINAL: Final = frozenset({("security", "encrypt"), ("logging", "file"), ("logging", "bodies")})
 """What takes more than a page. To encrypt, all accounts are rewritten and somebody is asked for a passphrase. Where
 files with words of clients in them are written is for whoever owns the machine: a page that was taken over could choose
 what a shell reads when it starts."""
+_VARIABLES: Final = frozenset({"api_key_env", "client_secret_env"})
+"""These name variables of the environment, whose values go to a server: a page that was taken over could name both."""
 _ALIASES: Final = "models.aliases"
 
 
@@ -127,10 +125,10 @@ def _override(name: str, value: Any, beneath: Settings, origins: Origins) -> Ove
             status=409,
             code="locked",
         )
-    if path in _IN_THE_TERMINAL:
+    if path in _IN_THE_TERMINAL or path[-1] in _VARIABLES:
         raise InvalidRequest(
             f"{dotted(path)} is changed in a terminal.",
-            hint=f"`{_IN_THE_TERMINAL[path]}`",
+            hint=f"`iflow2api config set {dotted(path)}`",
             param=name,
             status=409,
             code="terminal_only",

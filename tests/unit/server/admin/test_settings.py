@@ -116,6 +116,7 @@ async def test_a_change_is_in_force_when_the_answer_comes(browser: Browser, tmp_
         ({"security.encrypt": "keyring"}, 409, "security.encrypt", "terminal_only"),
         ({"logging.file": "/home/somebody/.profile"}, 409, "logging.file", "terminal_only"),
         ({"logging.bodies": "/home/somebody"}, 409, "logging.bodies", "terminal_only"),
+        ({"providers.desk.api_key_env": "AWS_SECRET_KEY"}, 409, "providers.desk.api_key_env", "terminal_only"),
         ({"logging.file": None}, 409, "logging.file", "terminal_only"),
         ({"models.aliases": {"other": "x"}}, 409, "models.aliases", "in_config"),
         ({"models.aliases": {"claude-*": ""}}, 400, "models.aliases", "invalid_request"),
