@@ -7,6 +7,7 @@ wanted in that language, so English costs nothing.
 from __future__ import annotations
 
 import re
+import threading
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
@@ -19,6 +20,8 @@ _FOLDER: Final = Path(__file__).parent
 _REMEMBERED: Final = 2048
 _LONGEST: Final = 4000
 """Characters; what is longer was not written by us, and a search in it would take long."""
+_DEEPEST: Final = 64
+"""Texts inside of texts: a list of names is one of its first and of all the others, and a stack has an end."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +(?=[A-Z`])")
 
 _FULL_STOPS: Final = ("\u3002", "\uff01", "\uff1f")
@@ -36,6 +39,7 @@ class Catalogue:
             (entry for _, entry in entries if _has_places(entry)),
             key=lambda entry: -sum(map(len, entry.source.words)),
         )
+        self._nested = threading.local()
         self.spoken = lru_cache(_REMEMBERED)(self._spoken)
 
     def _spoken(self, text: str) -> str:
@@ -63,10 +67,21 @@ class Catalogue:
     def _loosely(self, text: str) -> str | None:
         return self._from_template(text, self._templates, is_loose=True)
 
+    def _inside(self, text: str) -> str:
+        """What fills a place."""
+        depth = getattr(self._nested, "depth", 0)
+        if depth >= _DEEPEST:
+            return text
+        self._nested.depth = depth + 1
+        try:
+            return self.spoken(text)
+        finally:
+            self._nested.depth = depth
+
     def _from_template(self, text: str, entries: Iterable[Entry], *, is_loose: bool = False) -> str | None:
         for entry in entries:
             if entry.longest in text:
-                said = entry.said_again(text, self.spoken, is_loose=is_loose)
+                said = entry.said_again(text, self._inside, is_loose=is_loose)
                 if said is not None:
                     return said
         return None

@@ -53,3 +53,12 @@ def test_what_is_far_too_long_to_be_ours_is_left_alone_at_once() -> None:
     text = "The port " * 100_000
 
     assert Catalogue(TEXTS).spoken(text) == text
+
+
+def test_a_list_without_end_is_said_as_far_as_a_stack_goes() -> None:
+    names = ", ".join(f"p{number}" for number in range(600))
+    known = Catalogue({"{}, {}": "{}\uff0c{}", "choose one of {}": "\u9009 {}", "off": "\u5173"})
+
+    assert known.spoken(f"choose one of {names}") == f"\u9009 {names}"
+    assert known.spoken(", ".join(["x"] * 200 + ["off"])).startswith("x")
+    assert known.spoken("off") == "\u5173"
