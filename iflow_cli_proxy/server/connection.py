@@ -3,8 +3,8 @@
 Knows how long a head may take, how many connections one address may hold, what is told to a client whose bytes are
 no HTTP, and when a connection may end. Refuses to know routes, keys and bodies.
 
-aiohttp's own state is read in two places only, `_is_waiting` and `_is_misunderstood`; `test_connection.py` fails when
-an aiohttp arrives in which they mean something else (written against 3.14.5).
+aiohttp's own state is read in three places only, `_is_waiting`, `_is_misunderstood` and `refuse_unmasked`; tests fail
+when an aiohttp arrives in which they mean something else (written against 3.14.5).
 """
 
 from __future__ import annotations
@@ -231,9 +231,13 @@ class Connection(web.RequestHandler):
         else:
             self._is_leaving = True
 
-    def refuse_unmasked(self) -> None:
-        """From here on the client speaks WebSocket, and has to mask what it says."""
+    def refuse_unmasked(self) -> bool:
+        """From here on the client speaks WebSocket, and has to mask what it says; False if it has not done so already.
+
+        Call it before the handshake is answered: what came in one packet with it waits in aiohttp.
+        """
         self._masks = MaskWatch()
+        return self._masks.feed(self._message_tail)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

@@ -131,6 +131,16 @@ async def test_i37_frames_that_no_page_sends_end_it(browser: Browser, sent: list
     await until(lambda: not browser.gateway.server.desk.sockets)
 
 
+@pytest.mark.parametrize(("masks", "status"), [(False, 400), (True, 101)])
+async def test_i37_a_frame_in_the_packet_of_the_handshake_is_masked_too(
+    browser: Browser, masks: bool, status: int
+) -> None:
+    opened = await open_socket(browser, beside=frame(TEXT, b'{"subscribe": ["logs"]}', masks=masks))
+    opened.close()
+
+    assert opened.status == status
+
+
 async def test_i37_compression_is_not_spoken(browser: Browser) -> None:
     opened = await open_socket(browser, Sec_WebSocket_Extensions="permessage-deflate")
     opened.close()

@@ -78,8 +78,10 @@ class PageSocket:
         self.client.writer.transport.abort()
 
 
-async def open_socket(browser: Browser, path: str = "/admin/ws", **changes: str | None) -> PageSocket:
-    """The handshake of a browser; headers by name with `_` for `-`, None leaves one out."""
+async def open_socket(
+    browser: Browser, path: str = "/admin/ws", *, beside: bytes = b"", **changes: str | None
+) -> PageSocket:
+    """The handshake of a browser; headers by name with `_` for `-`, None leaves one out. `beside` is in its packet."""
     host = f"127.0.0.1:{browser.gateway.port}"
     headers: dict[str, str | None] = {
         "Host": host,
@@ -92,7 +94,7 @@ async def open_socket(browser: Browser, path: str = "/admin/ws", **changes: str 
     } | {name.replace("_", "-"): value for name, value in changes.items()}
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items() if value is not None)]
     client = await RawClient.connect(browser.gateway.port)
-    client.writer.write("\r\n".join([*lines, "", ""]).encode())
+    client.writer.write("\r\n".join([*lines, "", ""]).encode() + beside)
     async with asyncio.timeout(PATIENCE_S):
         head = await client.reader.readuntil(b"\r\n\r\n")
     return PageSocket(client, int(head.split(b" ")[1]), head)

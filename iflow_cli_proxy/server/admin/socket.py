@@ -65,10 +65,10 @@ class Socket:
         self._ending: tuple[int, str] | None = None
 
     async def run(self) -> web.StreamResponse:
-        await self._ws.prepare(self._visit.request)
         connection = self._visit.request.protocol
-        if isinstance(connection, Connection):
-            connection.refuse_unmasked()
+        if isinstance(connection, Connection) and not connection.refuse_unmasked():
+            raise InvalidRequest("What a client says has to be masked.")
+        await self._ws.prepare(self._visit.request)
         async with asyncio.TaskGroup() as both:
             listening = both.create_task(self._listen())
             await self._tell_until_the_end()
