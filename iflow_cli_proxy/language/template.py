@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from string import Formatter
 from typing import Final
 
@@ -28,6 +29,8 @@ _BOUNDARY: Final = re.compile(r"[.:;!?] |\n")
 _WITHIN_A_SENTENCE: Final = rf"((?:(?!{_BOUNDARY.pattern}).)*?)"
 _STOPS: Final = (".", "!", "?")
 _MANY_LETTERS: Final = 12
+_MOST_STEPS: Final = 100_000
+"""Of a search, about 3 ms: a text of ours takes some thousand."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,21 @@ class Entry:
         )
         return re.compile("".join(parts), re.DOTALL)
 
+    def _steps(self, text: str) -> int:
+        """How many at most are taken to find out, since each place may end wherever the words after it stand."""
+        steps = len(text)
+        for part, after in pairwise(self.source.parts[:-1]):
+            if isinstance(part, Place):
+                steps *= text.count(after) if isinstance(after, str) else len(text)
+        return steps
+
     def said_again(self, text: str, spoken: Callable[[str], str], *, is_loose: bool = False) -> str | None:
         """`text` in the other language when it is this one, what fills its places `spoken` too where it is ours.
 
         A place holds no end of a sentence, unless it `is_loose`.
         """
+        if self._steps(text) > _MOST_STEPS:
+            return None
         found = (self._loose if is_loose else self._strict).fullmatch(text)
         if found is None:
             return None

@@ -62,3 +62,10 @@ def test_a_list_without_end_is_said_as_far_as_a_stack_goes() -> None:
     assert known.spoken(f"choose one of {names}") == f"\u9009 {names}"
     assert known.spoken(", ".join(["x"] * 200 + ["off"])).startswith("x")
     assert known.spoken("off") == "\u5173"
+
+
+@pytest.mark.parametrize(
+    "text", ["Nothing came: " * 280 + "ok", "The port " * 400, ": " * 1900 + "x", "a is b. " * 490]
+)
+def test_what_somebody_made_up_of_our_words_costs_neither_the_call_nor_the_time(text: str) -> None:
+    assert Catalogue(TEXTS).spoken(text)

@@ -81,3 +81,8 @@ def test_a_place_may_be_declared_to_hold_what_anybody_wrote() -> None:
     entry = Entry(template("{} at {}"), template("<{:text}|{}>"))
 
     assert entry.said_again("the server at once", str) == "<the server|once>"
+
+
+def test_a_search_that_would_never_end_is_not_begun() -> None:
+    entry = Entry(template("{} of {} of {} of {} of {}."), template("{}{}{}{}{}"))
+    assert entry.said_again("x of " * 700 + "!", str) is None
