@@ -8,11 +8,12 @@ exchange. Refuses to know what an exchange is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.secret import hide, mask
 from iflow_cli_proxy.telemetry.redact import one_line, redact
 
@@ -35,6 +36,7 @@ _HARMLESS_STARTS: Final = (
     "access-control-", "anthropic-ratelimit-", "eagleeye-", "ratelimit", "sec-ch-", "sec-fetch-", "x-envoy-",
     "x-iflow2api-", "x-ratelimit-", "x-stainless-",
 )  # fmt: skip
+_SECRET_ENDS: Final = ("key", "token", "secret", "auth", "authorization", "password")
 _SHAPED: Final = frozenset({"x-iflow-signature"})
 """Made anew for each request; of these the shape is of interest."""
 _HIDDEN: Final = frozenset({"cookie", "set-cookie"})
@@ -48,11 +50,21 @@ _SHORTEST_SECRET: Final = 8
 _SPEAKS: Final = re.compile("auth|key|token|secret|cookie|passw|credential", re.IGNORECASE)
 
 _FIELD: Final = re.compile(
-    r'(?P<field>\\*"[\w-]{0,40}(?:api_?key|access_?token|refresh_?token|id_?token|auth_?token|passw(?:or)?d|secret'
-    r'|authorization|cookie|code_verifier|credential|private_?key)[\w-]{0,40}\\*"\s*:\s*\\*")(?P<value>[^"\\]{4,})',
+    r'["\'](?:[\w-]{0,40}(?:api[_-]?key|access[_-]?(?:key|token)|refresh_?token|id_?token|auth_?token|session_?token'
+    r"|passw(?:or)?d|passphrase|secret|authorization|bearer|cookie|code_verifier|credential|private_?key)[\w-]{0,40}"
+    r'|(?P<vague>token))\\{0,15}["\']\s{0,20}:[\s\[]{0,20}(?P<depth>\\{0,15})(?P<mark>["\'])',
     re.IGNORECASE,
 )
-"""A field that says it holds a secret, in JSON or in JSON inside a string."""
+"""Where the value begins of a field that says it holds a secret: in JSON, in JSON inside a string, in Python."""
+_ASSIGNED: Final = re.compile(
+    r"\b(?P<name>[A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN|SECRET|PASSWORD)=|(?i:x-api-key|x-goog-api-key): ?)"
+    r"(?P<value>[^\s\"'\\&;,]{8,})"
+)
+"""In the environment of a program, and in headers that somebody wrote out."""
+_QUOTES: Final = {mark: re.compile(rf"\\*{mark}") for mark in "\"'"}
+_SHORTEST_VALUE: Final = 4
+_SHORTEST_VAGUE: Final = 16
+"""A piece of text has as many letters too rarely, in a list of tokens with their probabilities."""
 _WORD_ENDS: Final = re.compile(r"[\s\",;{}\[\]]")
 _LONGEST_TAIL: Final = 1024
 _PIECE: Final = 8192
@@ -77,8 +89,8 @@ def shown_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dic
 def shown_header(name: str, value: str) -> str:
     """A value as it may be written down."""
     low = name.lower()
-    if low in _HARMLESS or low.startswith(_HARMLESS_STARTS):
-        return redact(one_line(value[:_LONGEST_VALUE]))
+    if low in _HARMLESS or (low.startswith(_HARMLESS_STARTS) and not low.endswith(_SECRET_ENDS)):
+        return one_line(redact(value[:_LONGEST_VALUE]))
     if low in _HIDDEN:
         return "…"
     if low in _SHAPED:
@@ -164,8 +176,8 @@ def shown_body(body: bytes, secrets: Sequence[str] = (), *, is_cut: bool = False
     if is_cut:
         text = text[: _last_gap(text)]
     for secret in secrets:
-        text = hide(text, secret)
-    text = _FIELD.sub(lambda found: found["field"] + mask(found["value"]), text)
+        text = hide(hide(text, secret), _in_json(secret))
+    text = _ASSIGNED.sub(lambda found: found["name"] + mask(found["value"]), "".join(_without_fields(text)))
     return "".join(map(redact, _pieces(text)))
 
 
@@ -177,6 +189,30 @@ def shape(value: str) -> str:
     return f"<{len(value)} characters>"
 
 
+def _without_fields(text: str) -> Iterator[str]:
+    """The text in pieces, values of fields that hold secrets masked."""
+    told = at = 0
+    while found := _FIELD.search(text, at):
+        start = found.end()
+        at = _end_of(text, start, found["mark"], len(found["depth"]))
+        value = text[start:at]
+        is_vague = bool(found["vague"])
+        if len(value) < (_SHORTEST_VAGUE if is_vague else _SHORTEST_VALUE) or (is_vague and " " in value):
+            continue
+        yield text[told:start] + mask(value)
+        told = at
+    yield text[told:]
+
+
+def _end_of(text: str, start: int, mark: str, depth: int) -> int:
+    """Where a string ends whose marks have `depth` backslashes; a mark inside it has more, one around it has fewer."""
+    for found in _QUOTES[mark].finditer(text, start):
+        slashes = len(found[0]) - 1
+        if slashes < depth or slashes % (2 * (depth + 1)) == depth:
+            return found.end() - 1 - min(slashes, depth)
+    return len(text)
+
+
 def _pieces(text: str) -> Iterable[str]:
     """No longer than the patterns like, where the text allows it."""
     at = 0
@@ -185,6 +221,11 @@ def _pieces(text: str) -> Iterable[str]:
         end = gap.start() if gap else at + _LONGEST_PIECE
         yield text[at:end]
         at = end
+
+
+@lru_cache(maxsize=256)
+def _in_json(secret: str) -> str:
+    return jsonx.encode(secret).decode("utf-8", "replace")[1:-1]
 
 
 def _last_gap(text: str) -> int:

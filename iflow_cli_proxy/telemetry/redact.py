@@ -15,8 +15,9 @@ _SECRETS: Final = re.compile(
     r"(?P<key>\b(?:(?:sk|rk|pk|at|rt)-|AIza|gsk_|hf_|gh[a-z]_)[A-Za-z0-9_\-]{8,})"
     r"|(?i:(?<=bearer )|(?<=basic )(?=[a-z+/]*[0-9=]))(?P<auth>[^\s\"',;]{8,})"
     r"|(?P<jwt>\beyJ[A-Za-z0-9_\-]{4,1024}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*)"
-    r"|(?<=[?&])(?P<query>(?:key|access_?[tT]oken|refresh_?[tT]oken|code|code_verifier|token|apiKey)=[^&\s\"']+)"
-    r"|(?<=://)(?P<userinfo>[^/\s:@]+:[^/\s@]+)(?=@)"
+    r"|(?<=[?&])(?P<query>(?:key|access_?[tT]oken|refresh_?[tT]oken|code|code_verifier|token|api[_-]?[kK]ey"
+    r"|(?:client_)?secret|password|sig|signature)=[^&\s\"']+)"
+    r"|(?<=://)(?P<userinfo>[^/\s:@]{1,512}:[^/\s@]{1,512}|[^/\s:@]{16,512})(?=@)"
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST: Final = 16_384

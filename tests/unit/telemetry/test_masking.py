@@ -129,3 +129,58 @@ def test_a_long_body_without_a_gap_is_kept_whole() -> None:
 )
 def test_a_shape_tells_length_and_letters(value: str, told: str) -> None:
     assert shape(value) == told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{{"api-key":"{}"}}',
+        '{{"x-api-key": "{}"}}',
+        '{{"accessKey":"{}"}}',
+        '{{"sessionToken":"{}"}}',
+        '{{"token":"{}"}}',
+        '{{"passphrase":"{}"}}',
+        '{{"api_key":["{}"]}}',
+        "{{'password': '{}'}}",
+        '{{"password":"a\\"{}"}}',
+        '{{"password":"a\\u0062{}"}}',
+        '{{"arguments":"{{\\"password\\":\\"a\\\\\\"{}\\"}}"}}',
+        '{{"password":"{}',
+        "export OPENAI_API_KEY={}\n",
+        "X-Api-Key: {}\n",
+        "https://h.test/x?api_key={}",
+        "https://{}@h.test/x",
+    ],
+)
+def test_a_value_is_hidden_wherever_a_body_calls_it_a_secret(body: str) -> None:
+    secret = "Zx9plainwordsofakey77"
+    shown = shown_body(body.format(secret).encode())
+    assert secret[1:-4] not in shown
+    assert shown.endswith(body.format("")[-1:]) or body.endswith("{}"), "what stands behind it is as it was"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"token":" hello","logprob":-0.1}',
+        '{"token":"a word, and another one","api_key":{"type":"string"}}',
+        '{"max_tokens":4096,"key":"the-name-of-a-setting"}',
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_shown(body: str) -> None:
+    assert shown_body(body.encode()) == body
+
+
+def test_a_known_credential_is_hidden_as_json_writes_it_too() -> None:
+    assert shown_body(b'{"m":"is abc\\"def\\\\ghi right"}', ('abc"def\\ghi',)) == '{"m":"is [secret] right"}'
+
+
+@pytest.mark.parametrize("body", ["\\" * (1 << 21), '"password' * 100_000, "\"token':'" * 100_000])
+def test_a_body_made_to_be_slow_is_shown_in_time(body: str) -> None:
+    """Quadratic would be hours here, with the interpreter held all the while."""
+    assert shown_body(body.encode())
+
+
+@pytest.mark.parametrize("name", ["x-iflow2api-key", "x-stainless-auth", "x-ratelimit-token"])
+def test_a_family_of_harmless_headers_may_have_a_secret_among_them(name: str) -> None:
+    assert shown_headers({name: ODD}) == {name: "…" + ODD[-4:]}
