@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from iflow_cli_proxy.core import jsonx
-from iflow_cli_proxy.core.errors import ConfigError, GatewayError
+from iflow_cli_proxy.core.errors import ClientError, ConfigError, GatewayError
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.language import ENGLISH, of_accept_language, translate
 from iflow_cli_proxy.protocols.openai_errors import TABLE
@@ -88,8 +88,9 @@ def error_answer(error: GatewayError, language: str = ENGLISH) -> web.Response:
 
 
 def status_of(error: GatewayError) -> int:
-    """Its own where it has one. What is wrong with the settings is what the person has just asked for."""
-    if error.status is not None and 400 <= error.status < 600:
+    """Its own where it is one of ours: a provider's 401 would be taken for the end of the session. What is wrong with
+    the settings is what the person has just asked for."""
+    if isinstance(error, ClientError) and error.status is not None:
         return error.status
     return 400 if isinstance(error, ConfigError) else TABLE[error.kind].status
 

@@ -8,6 +8,8 @@ from iflow_cli_proxy.core.errors import (
     ConfigError,
     GatewayError,
     InvalidRequest,
+    LoginRequired,
+    Overloaded,
     RateLimited,
     StateError,
     Unauthenticated,
@@ -24,6 +26,8 @@ from iflow_cli_proxy.server.admin.answers import error_answer, seal, spoken, sta
         (InvalidRequest("No.", status=421, code="misdirected", param="Host"), 421, "misdirected", "Host"),
         (InvalidRequest("No.", param="password"), 400, "invalid_request", "password"),
         (ConfigError("No.", param="--rpm"), 400, "config", "rpm"),
+        (LoginRequired("No.", status=401), 502, "upstream_auth", None),
+        (Overloaded("No.", status=599), 503, "upstream_overloaded", None),
         (StateError("No.", detail="/home/somebody"), 500, "state", None),
     ],
 )
