@@ -3,6 +3,7 @@
 import { h, replace, svg } from "./dom.js";
 
 const WIDTH = 1000;
+const TALL = 220;
 const STRETCHED = { preserveAspectRatio: "none" };
 
 /** The last minute, a bar a second: requests, the errors among them on top. `draw(history)` brings it up to date. */
@@ -60,66 +61,70 @@ export function sparkline(label) {
  * its parts in the line below.
  */
 export function stackedBars(label, columns, series, shown) {
-  const height = 220;
   const most = niceTop(Math.max(...columns.map((column) => sum(column.parts)), 0));
-  const step = WIDTH / Math.max(1, columns.length);
-  const width = Math.min(step * 0.72, 64);
   const readout = h("p", { class: "readout", "aria-live": "polite" });
   const tell = (column) => replace(readout, ...told(column, series, shown));
-  const groups = columns.map((column, index) => {
-    let from = 0;
-    const bars = column.parts.map((part, which) => {
-      const top = height - ((from + part) / most) * height;
-      from += part;
-      const place = {
-        x: index * step + (step - width) / 2,
-        y: top,
-        width,
-        height: Math.max((part / most) * height - 1, 0.75),
-      };
-      return part > 0 && svg("rect", { class: `series-${which % 8}`, ...place });
-    });
-    const ground = svg("rect", { class: "ground", x: index * step, y: 0, width: step, height });
-    return svg("g", { onpointerenter: () => tell(column) }, ground, bars);
-  });
-  const lines = [0.25, 0.5, 0.75, 1].map((share) =>
-    svg("line", { x1: 0, x2: WIDTH, y1: height * (1 - share), y2: height * (1 - share) }),
-  );
-  const drawing = svg(
-    "svg",
-    { class: "bars", viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
-    lines,
-    groups,
-  );
-  const scale = h(
-    "div",
-    { class: "scale", "aria-hidden": "true" },
-    [1, 0.75, 0.5, 0.25, 0].map((share) => h("span", {}, shown(most * share))),
-  );
-  const last = columns.length - 1;
-  const isNamed = (index, most) => (last - index) % Math.ceil(columns.length / most) === 0;
-  const nameOf = (column, index) => h(
-    "span",
-    { class: isNamed(index, 4) ? null : "minor" },
-    isNamed(index, 8) ? column.label : "",
-  );
-  const names = h("div", { class: "names", "aria-hidden": "true" }, columns.map(nameOf));
-  let at = last;
-  const move = (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by || !columns.length) return;
-    event.preventDefault();
-    at = Math.min(last, Math.max(0, at + by));
-    tell(columns[at]);
-  };
-  if (columns.length) tell(columns[at]);
+  const drawing = h("div", { class: "drawing" }, barsOf(label, columns, most, tell), names(columns));
+  if (columns.length) tell(columns.at(-1));
   return h(
     "div",
-    { class: "chart", tabindex: "0", role: "group", "aria-label": label, onkeydown: move },
-    scale,
-    h("div", { class: "drawing" }, drawing, names),
+    { class: "chart", tabindex: "0", role: "group", "aria-label": label, onkeydown: walk(columns, tell) },
+    scale(most, shown),
+    drawing,
     readout,
   );
+}
+
+function barsOf(label, columns, most, tell) {
+  const step = WIDTH / Math.max(1, columns.length);
+  const groups = columns.map((column, index) => {
+    const ground = svg("rect", { class: "ground", x: index * step, y: 0, width: step, height: TALL });
+    return svg("g", { onpointerenter: () => tell(column) }, ground, stack(column.parts, index, step, most));
+  });
+  const lines = [0.25, 0.5, 0.75, 1].map((share) =>
+    svg("line", { x1: 0, x2: WIDTH, y1: TALL * (1 - share), y2: TALL * (1 - share) }),
+  );
+  const seen = { class: "bars", viewBox: `0 0 ${WIDTH} ${TALL}`, role: "img", "aria-label": label, ...STRETCHED };
+  return svg("svg", seen, lines, groups);
+}
+
+function stack(parts, index, step, most) {
+  const width = Math.min(step * 0.72, 64);
+  const x = index * step + (step - width) / 2;
+  let from = 0;
+  return parts.map((part, which) => {
+    from += part;
+    const place = { x, y: TALL - (from / most) * TALL, width, height: Math.max((part / most) * TALL - 1, 0.75) };
+    return part > 0 && svg("rect", { class: `series-${which % 8}`, ...place });
+  });
+}
+
+function scale(most, shown) {
+  const steps = [1, 0.75, 0.5, 0.25, 0].map((share) => h("span", {}, shown(most * share)));
+  return h("div", { class: "scale", "aria-hidden": "true" }, steps);
+}
+
+/** Eight of them at most, every second one of which goes where there is little room. */
+function names(columns) {
+  const every = Math.ceil(columns.length / 8);
+  const nameOf = (column, index) => {
+    const back = columns.length - 1 - index;
+    return h("span", { class: back % (2 * every) ? "minor" : null }, back % every ? "" : column.label);
+  };
+  return h("div", { class: "names", "aria-hidden": "true" }, columns.map(nameOf));
+}
+
+/** By the arrow keys from column to column, by Home and End to the first and the last. */
+function walk(columns, tell) {
+  const last = columns.length - 1;
+  let at = last;
+  return (event) => {
+    const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
+    if (next === undefined || !columns.length) return;
+    event.preventDefault();
+    at = Math.min(last, Math.max(0, next));
+    tell(columns[at]);
+  };
 }
 
 function told(column, series, shown) {
@@ -141,6 +146,7 @@ const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 function niceTop(value) {
   if (value <= 0) return 4;
   const unit = 10 ** Math.floor(Math.log10(value / 4));
-  const steps = [1, 2, 2.5, 5, 10].find((factor) => factor * unit * 4 >= value * 0.999);
-  return steps * unit * 4;
+  const isRound = (factor) => unit < 1 || Number.isInteger(factor * unit); // no half requests
+  const steps = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].filter(isRound);
+  return steps.find((factor) => factor * unit * 4 >= value * 0.999) * unit * 4;
 }
