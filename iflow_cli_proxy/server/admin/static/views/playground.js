@@ -2,12 +2,15 @@
 
 import { get, send } from "../api.js";
 import { h, replace } from "../dom.js";
-import { field, numberField, textField, toggle } from "../fields.js";
+import { field, isGarbled, numberField, textField, toggle } from "../fields.js";
 import { icon } from "../icons.js";
 import { empty, heading } from "../parts.js";
+import { guard } from "../router.js";
 import { busy } from "../toast.js";
 import { later, t } from "../words.js";
 import { answerBox } from "./answer_box.js";
+
+const NEAR_PX = 80;
 
 export const playgroundView = { title: later("Playground"), show };
 
@@ -30,9 +33,10 @@ async function show(root, { signal }) {
   const act = async (event) => {
     event.preventDefault();
     const text = prompt.input.value.trim();
-    if (submit.disabled) return undefined; // by the keyboard, while an answer comes
+    if (submit.getAttribute("aria-busy")) return undefined; // by the keyboard, while an answer comes
     if (!text) return prompt.wrong(t("Write something first."));
     if (!options.model.input.value.trim()) return options.model.wrong(t("Choose a model first."));
+    if (isGarbled([options.temperature, options.most])) return undefined;
     nothing.remove();
     prompt.input.value = "";
     history.push({ role: "user", content: text });
@@ -52,6 +56,7 @@ async function show(root, { signal }) {
     h("footer", { class: "row end" }, stop, submit),
   );
   replace(talk, nothing);
+  guard({ isHeld: () => history.length > 0, ask: () => true }, signal);
   root.append(
     heading(t("Playground"), clear),
     h("div", { class: "playground-body" }, h("div", { class: "stack" }, talk, form), options.node),
@@ -100,7 +105,7 @@ async function ask(talk, asked, { submit, stop, signal }) {
   stop.onclick = () => stopping.abort();
   const box = answerBox(asked.model);
   talk.append(h("div", { class: "turn you" }, h("p", {}, asked.messages.at(-1).content)), box.node);
-  box.node.scrollIntoView({ block: "nearest" });
+  const follow = follower(talk, stopping.signal);
   await busy(submit, async () => {
     try {
       await box.take(await send("POST", "playground", asked, { signal: stopping.signal }), asked.stream);
@@ -109,5 +114,20 @@ async function ask(talk, asked, { submit, stop, signal }) {
     }
   });
   stop.hidden = true;
+  follow.end();
   return box.text();
+}
+
+/** Keeps the newest words in sight as they come, until the person goes back up to read. */
+function follower(talk, signal) {
+  const page = document.scrollingElement;
+  let isFollowing = true;
+  const toEnd = () => isFollowing && (page.scrollTop = page.scrollHeight);
+  const look = () => (isFollowing = page.scrollHeight - page.scrollTop - page.clientHeight < NEAR_PX);
+  addEventListener("wheel", look, { signal, passive: true });
+  addEventListener("touchmove", look, { signal, passive: true });
+  addEventListener("keyup", look, { signal });
+  const growth = new ResizeObserver(toEnd);
+  growth.observe(talk);
+  return { end: () => requestAnimationFrame(() => (toEnd(), growth.disconnect())) };
 }
