@@ -194,7 +194,7 @@ async def test_log_lines_arrive_by_themselves_until_it_is_paused(house: House) -
     me = house.visitor
     await me.arrive()
     await me.go("logs")
-    await me.reads("No line fits.")
+    await me.reads("No line yet.")
     log = house.gateway.server.state.log_lines
     log.write([log_line("the first"), log_line("the second", logging.ERROR)])
     await me.reads("the second", ".loglines")
@@ -221,7 +221,7 @@ def log_line(text: str, level: int = logging.INFO) -> logging.LogRecord:
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_no_view_is_wider_than_a_telephone(house: House, language: str) -> None:
     me = house.visitor
-    assert (await post_chat(house.gateway, chat_body(model="glm-4.7")))[0] == 200
+    assert (await post_chat(house.gateway, chat_body(model="glm-4.7" + "x" * 90)))[0] == 200
     await me.browser.look(NARROW, "dark")
     await me.arrive(language)
     for view in VIEWS:

@@ -125,7 +125,8 @@ def _button(name: str, place: str) -> str:
     """An expression of the page: the button, or undefined."""
     named = f"[one.ariaLabel, one.textContent].some((said) => said?.trim() === {_text(name)})"
     all_of_them = f"document.querySelectorAll({_text(f'{place} :is(button, a, summary)')})"
-    return f"[...{all_of_them}].filter((one) => one.checkVisibility() && !one.disabled).find((one) => {named})"
+    usable = "one.checkVisibility() && !one.disabled && !one.ariaBusy"
+    return f"[...{all_of_them}].filter((one) => {usable}).find((one) => {named})"
 
 
 def _is_read(text: str, place: str) -> str:

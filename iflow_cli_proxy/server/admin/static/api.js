@@ -40,14 +40,24 @@ export function withQuery(path, values) {
 }
 
 /** The raw answer, for streams; raises ApiError when it is no success. */
-export async function send(method, path, body, { signal } = {}) {
+export async function send(method, path, body, options) {
+  try {
+    return await sent(method, path, body, options);
+  } catch (error) {
+    if (error.kind !== "csrf") throw error;
+    adopt(await get("session")); // somebody signed in in another tab: the cookie came here by itself, the token did not
+    return sent(method, path, body, options);
+  }
+}
+
+async function sent(method, path, body, { signal } = {}) {
   const headers = { Accept: "application/json", "Accept-Language": language() };
   if (method !== "GET") headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
   let answer;
   try {
-    const sent = body === undefined ? undefined : JSON.stringify(body);
-    answer = await fetch(`/admin/${path}`, { method, headers, body: sent, signal, credentials: "same-origin" });
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    answer = await fetch(`/admin/${path}`, { method, headers, body: text, signal, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, {

@@ -4,27 +4,24 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./words.js";
 
+/** A dialog that hides everything under it, and that nobody puts away. */
+export const CURTAIN = "curtain";
+
 let count = 0;
 
-/** Opens one with this heading and content; `whenClosed` is called once, however it ends. */
-export function openDialog(title, content, { whenClosed = () => {}, isWide = false } = {}) {
+/** Opens one with this heading and content; `whenClosed` is called once, however it ends. `kind`: "wide" or CURTAIN. */
+export function openDialog(title, content, { whenClosed = () => {}, kind = null } = {}) {
   const id = `dialog-${++count}`;
-  const node = h(
-    "dialog",
-    { "aria-labelledby": id, class: isWide ? "wide" : null },
-    h(
-      "header",
-      {},
-      h("h2", { id, tabindex: "-1" }, title),
-      h(
-        "button",
-        { type: "button", class: "quiet small", "aria-label": t("Close"), onclick: () => node.close() },
-        icon("close"),
-      ),
-    ),
-    h("div", { class: "content" }, content),
+  const close = h(
+    "button",
+    { type: "button", class: "quiet small", "aria-label": t("Close"), onclick: () => node.close() },
+    icon("close"),
   );
+  const head = h("header", {}, h("h2", { id, tabindex: "-1" }, title), kind !== CURTAIN && close);
+  const closedby = kind === CURTAIN ? "none" : null;
+  const node = h("dialog", { "aria-labelledby": id, class: kind, closedby }, head, h("div", { class: "content" }, content));
   node.addEventListener("close", () => {
+    document.body.append(...node.querySelectorAll("#toasts")); // they outlive it
     node.remove();
     whenClosed();
   });
@@ -33,6 +30,9 @@ export function openDialog(title, content, { whenClosed = () => {}, isWide = fal
   (node.querySelector("[autofocus]") ?? node.querySelector("h2")).focus();
   return node;
 }
+
+/** Whether a window is open over the page. */
+export const hasDialog = () => document.querySelector("dialog[open]") !== null;
 
 /** Closes whatever is open, as when the view behind it goes. */
 export function closeDialogs() {

@@ -24,6 +24,22 @@ export function replace(node, ...children) {
   return node;
 }
 
+/** The same where somebody may be at a button: the focus goes to what has its place now, else to the heading. */
+export function renew(node, ...children) {
+  const control = node.contains(document.activeElement) ? document.activeElement : null;
+  const item = control?.closest("[data-key]")?.dataset.key;
+  replace(node, ...children);
+  if (!control || control.isConnected) return node;
+  const items = [...node.querySelectorAll("[data-key]")];
+  const scope = item === undefined ? node : items.find((one) => one.dataset.key === item);
+  const controls = [...(scope?.querySelectorAll("a, button, input, select, textarea") ?? [])];
+  const same = controls.find((one) => nameOf(one) === nameOf(control));
+  (same ?? (item === undefined ? null : controls[0]) ?? document.querySelector("h1"))?.focus();
+  return node;
+}
+
+const nameOf = (control) => control.ariaLabel || control.name || control.textContent;
+
 /** Change the text of a node, and touch nothing when it is the same (selections and screen readers stay calm). */
 export function say(node, text) {
   const said = String(text);

@@ -1,6 +1,7 @@
 // Labelled inputs: every one has its name, its help and a place for what is wrong with it.
 
 import { h, prose, say } from "./dom.js";
+import { t } from "./words.js";
 
 let count = 0;
 
@@ -59,6 +60,14 @@ export function choices(label, pairs, value, onpick) {
 export function toggle(label, isOn, attributes = {}) {
   const input = h("input", { type: "checkbox", role: "switch", checked: isOn, ...attributes });
   return { node: h("label", { class: "toggle" }, input, h("span", {}, label)), input };
+}
+
+/** Complain at the first field whose text is no number; the browser gives such a one as if it were empty. */
+export function isGarbled(fields) {
+  const found = fields.find(({ input }) => input.validity.badInput);
+  found?.wrong(t("A number is needed here."));
+  found?.input.focus();
+  return found !== undefined;
 }
 
 /** Show a refusal of the server at the field it is about; false when it is about none of them. */

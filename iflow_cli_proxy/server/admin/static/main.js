@@ -1,13 +1,13 @@
 // The beginning: who is there, and what they may see.
 
 import { adopt, get, whenSignedOut } from "./api.js";
-import { closeDialogs } from "./dialog.js";
-import { disconnect } from "./live.js";
+import { closeDialogs, hasDialog } from "./dialog.js";
+import { connect, disconnect } from "./live.js";
 import * as router from "./router.js";
 import { problem } from "./parts.js";
 import { showShell } from "./shell.js";
 import { showSetup } from "./views/setup.js";
-import { showSignIn } from "./views/sign_in.js";
+import { showSignIn, signInAgain } from "./views/sign_in.js";
 import { loadLanguage, t } from "./words.js";
 
 const page = document.getElementById("page");
@@ -30,6 +30,21 @@ export function draw(next = session, reason = "") {
   hasBegun = true;
 }
 
+/** The session has ended by itself. What somebody has typed stays where it is, out of sight until they are back. */
+function signedOut() {
+  if (!session?.signed_in) return;
+  const reason = t("Your session has ended. Sign in to go on.");
+  const over = { ...session, signed_in: false };
+  if (!router.isHeld() && !hasDialog()) return draw(over, reason);
+  session = over;
+  disconnect();
+  const back = (next) => {
+    session = next;
+    connect();
+  };
+  return signInAgain(reason, back, () => draw(over, reason));
+}
+
 /** What is after the `#` belongs to the router, so the jump over the navigation is made here. */
 function skip(event) {
   event.preventDefault();
@@ -38,9 +53,7 @@ function skip(event) {
 
 async function begin() {
   await loadLanguage();
-  whenSignedOut(() => {
-    if (session?.signed_in) draw({ ...session, signed_in: false }, t("Your session has ended. Sign in to go on."));
-  });
+  whenSignedOut(signedOut);
   try {
     draw(adopt(await get("session")));
   } catch (error) {

@@ -1,10 +1,11 @@
 // Small pieces that views share: badges, tiles, empty states, copying, headings.
 
-import { h, prose, replace } from "./dom.js";
+import { h, prose, renew, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 import { later, t } from "./words.js";
 
+const SLOW_MS = 300;
 const ICONS = { ok: "ok", wait: "clock", warn: "warn", bad: "bad", idle: "idle", info: "info" };
 
 /** States of accounts and keys: how they look, and the word for them. */
@@ -80,15 +81,30 @@ export function copyButton(text, label = t("Copy"), attributes = {}) {
 /** Fill a place with what is fetched; while it comes and when it fails, that is said there. */
 export async function fetched(place, fetching, draw) {
   place.setAttribute("aria-busy", "true");
+  const loading = () => place.firstChild || replace(place, h("p", { class: "empty" }, t("Loading…")));
+  const slow = setTimeout(loading, SLOW_MS);
   try {
-    replace(place, draw(await fetching));
-    return true;
+    const answer = await fetching;
+    clearTimeout(slow);
+    renew(place, draw(answer));
   } catch (error) {
-    if (error.name !== "AbortError") replace(place, problem(error));
-    return false;
+    if (error.name === "AbortError") return false; // the place is left, or another fetch is on its way to it
+    replace(place, problem(error));
   } finally {
-    place.removeAttribute("aria-busy");
+    clearTimeout(slow);
   }
+  place.removeAttribute("aria-busy");
+  return true;
+}
+
+/** Signals for what is asked again and again: each ends the one before, and all end with the view. */
+export function newest(signal) {
+  let last = new AbortController();
+  return () => {
+    last.abort();
+    last = new AbortController();
+    return AbortSignal.any([signal, last.signal]);
+  };
 }
 
 export function problem(error) {

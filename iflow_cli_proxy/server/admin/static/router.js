@@ -10,7 +10,7 @@ let leaving = new AbortController();
 let place = null;
 let onShown = () => {};
 let shown = "";
-let mayLeave = null;
+let guarded = null;
 
 /** A view is `{ title, show(root, { rest, query, signal }) }`; what it fetches and hears ends with the signal. */
 export function register(name, view) {
@@ -47,16 +47,24 @@ export function here() {
   return { path, name, rest, query: new URLSearchParams(query) };
 }
 
-/** Ask this before another view is drawn, until the signal; the address goes back when the answer is false. */
-export function guard(ask, signal) {
-  mayLeave = ask;
-  signal.addEventListener("abort", () => (mayLeave = null));
+/** Until the signal, `isHeld()` tells that something would be lost with the view, and `ask()` whether it may be. */
+export function guard(guarding, signal) {
+  guarded = guarding;
+  signal.addEventListener("abort", () => {
+    if (guarded === guarding) guarded = null;
+  });
 }
 
+/** Whether the view holds something that is nowhere else. */
+export const isHeld = () => guarded?.isHeld() ?? false;
+
+/** Whether the view may go, after a question where it holds something. */
+export const mayLeave = async () => !isHeld() || guarded.ask();
+
 async function show() {
-  if (mayLeave && location.hash !== shown) {
+  if (isHeld() && location.hash !== shown) {
     const wanted = location.hash;
-    history.replaceState(null, "", shown);
+    history.replaceState(null, "", shown); // the address goes back until it is said that it may change
     if (!(await mayLeave())) return;
     history.replaceState(null, "", wanted);
   }

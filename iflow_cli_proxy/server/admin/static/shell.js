@@ -40,52 +40,58 @@ export function showShell(page, session, redraw, { takesFocus }) {
   const links = VIEWS.map(([name, drawing, view]) =>
     h("a", { href: `#/${name}`, "data-view": name }, icon(drawing), h("span", {}, t(view.title))),
   );
-  const menu = h(
-    "button",
-    {
-      class: "quiet menu",
-      "aria-expanded": "false",
-      "aria-controls": "nav",
-      "aria-label": t("Menu"),
-      onclick: () => open(!isOpen()),
-    },
-    icon("menu"),
-  );
-  const isOpen = () => menu.getAttribute("aria-expanded") === "true";
-  const open = (wanted) => {
-    menu.setAttribute("aria-expanded", String(wanted));
-    shell.classList.toggle("open", wanted);
-  };
-  const state = gatewayState();
-  const nav = h("nav", { id: "nav", "aria-label": t("Views") }, links);
+  const menu = menuButton();
   const main = h("main", { id: "main", tabindex: "-1" });
-  const foot = h(
-    "div",
-    { class: "foot" },
-    ...preferences(session, redraw),
-    h("p", { class: "soft" }, `iflow2api ${session.version}`),
-  );
-  const side = h("div", { class: "side" }, nav, foot);
-  const bar = h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, brand(), "iflow2api"), state, menu);
-  const veil = h("div", { class: "veil", onclick: () => open(false) });
+  const home = h("a", { class: "brand", href: "#/" }, brand(), "iflow2api");
   const shell = h(
     "div",
-    { class: "shell", onkeydown: ({ key }) => key === "Escape" && isOpen() && (open(false), menu.focus()) },
-    bar,
-    side,
-    veil,
+    { class: "shell", onkeydown: ({ key }) => key === "Escape" && menu.close() && menu.node.focus() },
+    h("header", { class: "bar" }, home, gatewayState(), menu.node),
+    side(links, session, redraw),
+    h("div", { class: "veil", onclick: menu.close }),
     main,
   );
   replace(page, shell);
   for (const [name, , view] of VIEWS) router.register(name, view);
   connect();
   router.start(main, takesFocus, (name) => {
-    open(false);
-    for (const link of links) {
-      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
+    menu.close();
+    mark(links, name);
   });
+}
+
+function mark(links, name) {
+  for (const link of links) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** Opens the navigation where it has no room of its own; `close()` tells whether it was open. */
+function menuButton() {
+  const named = { "aria-expanded": "false", "aria-controls": "nav", "aria-label": t("Menu") };
+  const isOpen = () => node.getAttribute("aria-expanded") === "true";
+  const open = (wanted) => {
+    node.setAttribute("aria-expanded", String(wanted));
+    node.closest(".shell").classList.toggle("open", wanted);
+  };
+  const node = h("button", { class: "quiet menu", ...named, onclick: () => open(!isOpen()) }, icon("menu"));
+  const close = () => {
+    const wasOpen = isOpen();
+    open(false);
+    return wasOpen;
+  };
+  return { node, close };
+}
+
+function side(links, session, redraw) {
+  const version = h("p", { class: "soft" }, `iflow2api ${session.version}`);
+  return h(
+    "div",
+    { class: "side" },
+    h("nav", { id: "nav", "aria-label": t("Views") }, links),
+    h("div", { class: "foot" }, preferences(session, redraw), version),
+  );
 }
 
 /** Whether it takes requests, and whether this page still hears from it. */
@@ -111,13 +117,14 @@ function gatewayState() {
 
 function preferences(session, redraw) {
   const leave = async ({ currentTarget }) => {
+    if (!(await router.mayLeave())) return;
     const left = await busy(currentTarget, () => post("logout"));
     if (!left) return;
     disconnect();
     redraw({ ...session, signed_in: false, setup_needed: false });
   };
   return [
-    h("div", { class: "row tight" }, tastes(redraw)),
+    h("div", { class: "row tight" }, tastes(redraw, router.mayLeave)),
     h("a", { class: "button quiet small wide", href: "/admin/docs", id: "docs" }, icon("info"), t("API reference")),
     h(
       "button",

@@ -7,8 +7,10 @@ import { chooseLanguage, language, t } from "./words.js";
 
 export const brand = () => h("img", { src: "/admin/static/icon.svg", alt: "", width: "26", height: "26" });
 
-export function tastes(redraw) {
+/** `mayRedraw` is asked first: another language draws everything anew. */
+export function tastes(redraw, mayRedraw = () => true) {
   const speak = async () => {
+    if (!(await mayRedraw())) return;
     await chooseLanguage(language() === "zh" ? "en" : "zh");
     redraw();
   };

@@ -1,7 +1,8 @@
 // The accounts the gateway works with, and the way to more of them.
 
 import { get } from "../api.js";
-import { h, replace } from "../dom.js";
+import { hasDialog } from "../dialog.js";
+import { h, renew } from "../dom.js";
 import { icon } from "../icons.js";
 import { empty, fetched, heading } from "../parts.js";
 import { later, t } from "../words.js";
@@ -25,10 +26,9 @@ async function show(root, { signal }) {
   const draw = (accounts) => (accounts.length ? accounts.map((account) => accountCard(account, load)) : nothing());
   root.append(heading(t("Accounts"), add()), list);
   await load();
-  // States and countdowns go on; not while somebody is at a button, whose place would be lost.
-  const isInUse = () =>
-    document.hidden || list.contains(document.activeElement) || document.querySelector("dialog[open]") !== null;
-  const redraw = ({ accounts }) => isInUse() || replace(list, draw(accounts));
+  // States and countdowns go on; not under a pointer that is down, nor under words that are being copied.
+  const isInUse = () => document.hidden || list.matches(":active") || hasDialog() || !getSelection().isCollapsed;
+  const redraw = ({ accounts }) => isInUse() || renew(list, draw(accounts));
   const timer = setInterval(() => isInUse() || get("accounts", { signal }).then(redraw, () => {}), EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
 }

@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { openDialog } from "../dialog.js";
 import { h } from "../dom.js";
-import { blame, field, listOf, numberField, select, textField } from "../fields.js";
+import { blame, field, isGarbled, listOf, numberField, select, textField } from "../fields.js";
 import { copyButton, notice } from "../parts.js";
 import { busy } from "../toast.js";
 import { t } from "../words.js";
@@ -13,13 +13,17 @@ export function createKey(reload) {
   const submit = h("button", { class: "primary", type: "submit" }, t("Create the key"));
   const act = (event) => {
     event.preventDefault();
-    if (!fields.name.input.value.trim()) return fields.name.wrong(t("Give it a name."));
+    if (!fields.name.input.value.trim()) {
+      fields.name.wrong(t("Give it a name."));
+      return fields.name.input.focus();
+    }
+    if (isGarbled([fields.rpm, fields.tpm, fields.concurrency, fields.budget])) return undefined;
     return busy(submit, async () => {
       try {
         const { key, secret } = await post("keys", wish(fields));
         dialog.close();
-        revealSecret(key.name, secret);
         await reload();
+        revealSecret(key.name, secret);
       } catch (error) {
         if (!blame(error, fields)) throw error;
       }
@@ -47,7 +51,7 @@ export function createKey(reload) {
     fields.note.node,
     h("footer", { class: "row end" }, submit),
   );
-  const dialog = openDialog(t("Create a key"), form, { isWide: true });
+  const dialog = openDialog(t("Create a key"), form, { kind: "wide" });
   fields.name.input.focus();
 }
 
@@ -132,5 +136,5 @@ export function revealSecret(name, secret) {
     ),
     h("p", {}, t("For example:")),
     h("pre", { class: "code", tabindex: "0" }, example),
-  ], { isWide: true });
+  ], { kind: "wide" });
 }

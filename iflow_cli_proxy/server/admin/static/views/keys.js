@@ -3,7 +3,7 @@
 import { get, post, remove } from "../api.js";
 import { confirm } from "../dialog.js";
 import { h } from "../dom.js";
-import { compact, distance, money, number, when } from "../format.js";
+import { compact, distance, instant, money, number, when } from "../format.js";
 import { icon } from "../icons.js";
 import { empty, fetched, heading, stateBadge } from "../parts.js";
 import { table } from "../table.js";
@@ -30,25 +30,30 @@ async function show(root, { signal }) {
 
 function keyTable(keys, reload) {
   const columns = [
-    { label: t("Name"), isMain: true, cell: nameOf },
-    { label: t("State"), cell: (key) => stateBadge(key.state) },
+    { label: t("Name"), isMain: true, className: "named", cell: nameOf },
+    { label: t("State"), cell: (key) => [stateBadge(key.state), expiry(key)] },
     { label: t("Limits"), cell: limits },
-    { label: t("May use"), cell: reach },
+    { label: t("May use"), className: "named", cell: reach },
     { label: t("Today"), isNumber: true, cell: (key) => usedIn(key, "day") },
     { label: t("This month"), isNumber: true, cell: (key) => usedIn(key, "month") },
-    { label: t("Expires"), cell: expires },
     { label: t("Actions"), className: "actions", cell: (key) => actions(key, reload) },
   ];
   return table(
     t("Client keys"),
     columns,
     keys,
-    { className: "card", rowOf: (node, key) => (node.dataset.name = key.name) },
+    { className: "card", rowOf: (node, key) => (node.dataset.key = key.name) },
   );
 }
 
 const nameOf = (key) => [h("strong", {}, key.name), h("code", { class: "soft" }, key.masked)];
-const expires = (key) => (key.expires_at ? when(key.expires_at, distance(key.expires_at)) : t("never"));
+
+function expiry({ expires_at: at }) {
+  if (!at) return null;
+  const words = { when: distance(at) };
+  const said = instant(at) > Date.now() ? t("expires {when}", words) : t("expired {when}", words);
+  return h("span", { class: "soft under" }, when(at, said));
+}
 
 function limits(key) {
   const told = [
@@ -124,8 +129,8 @@ async function rotate(key, path, reload) {
   };
   if (!(await confirm(asked))) return;
   const { secret } = await post(`${path}/rotate`, { grace_s: 3600 });
-  revealSecret(key.name, secret);
   await reload();
+  revealSecret(key.name, secret);
 }
 
 async function revoke(key, path, reload) {

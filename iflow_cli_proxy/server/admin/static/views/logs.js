@@ -1,7 +1,7 @@
 // The log as it is written: new lines arrive by themselves until it is paused.
 
 import { get, withQuery } from "../api.js";
-import { h, replace, say } from "../dom.js";
+import { h, keep, replace, say } from "../dom.js";
 import { choices, textField } from "../fields.js";
 import { icon } from "../icons.js";
 import { instant } from "../format.js";
@@ -25,7 +25,7 @@ async function show(root, { signal }) {
   let lines = [];
   let held = [];
   const list = h("ol", { class: "loglines card", tabindex: "0", "aria-label": t("Log lines, newest at the end") });
-  const nothing = empty(t("No line fits."));
+  const nothing = empty("");
   const pause = h(
     "button",
     { class: "secondary", "aria-pressed": "false", onclick: () => setPaused(!wish.isPaused) },
@@ -34,8 +34,9 @@ async function show(root, { signal }) {
   const draw = () => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     const fitting = lines.filter((line) => fits(line, wish)).slice(-SHOWN);
-    replace(list, fitting.map(lineNode));
+    keep(list, fitting, nameOf, lineNode, () => {}); // the same nodes: what is selected or read stays
     nothing.hidden = fitting.length > 0;
+    say(nothing.firstChild, lines.length ? t("No line fits. Choose a lower level or another word.") : t("No line yet."));
     list.hidden = !fitting.length;
     if (isAtEnd) list.scrollTop = list.scrollHeight;
   };

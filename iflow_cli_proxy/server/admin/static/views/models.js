@@ -13,12 +13,15 @@ export const modelsView = { title: later("Models"), show };
 
 async function show(root, { signal }) {
   const place = h("div", { class: "stack" });
-  const toAliases = () => place.querySelector(".aliases")?.scrollIntoView();
+  const toAliases = () => {
+    place.querySelector(".aliases")?.scrollIntoView();
+    place.querySelector(".aliases h2")?.focus({ preventScroll: true });
+  };
   root.append(heading(t("Models"), h("button", { class: "secondary", onclick: toAliases }, t("Aliases"))), place);
   await fetched(
     place,
     get("models", { signal }),
-    ({ models, aliases }) => [modelList(models), aliasEditor(aliases, models)],
+    ({ models, aliases }) => [modelList(models), aliasEditor(aliases, models, signal)],
   );
 }
 

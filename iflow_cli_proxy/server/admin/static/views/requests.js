@@ -1,12 +1,12 @@
 // The request log: what was asked, by whom, and what became of it; each leads to its flight record.
 
 import { get, withQuery } from "../api.js";
-import { h, replace, say } from "../dom.js";
+import { h, renew, say } from "../dom.js";
 import { textField, toggle } from "../fields.js";
 import { compact, money, span, when } from "../format.js";
 import { errorWord } from "../kinds.js";
 import { listen } from "../live.js";
-import { badge, empty, heading, problem } from "../parts.js";
+import { badge, empty, fetched, heading, newest } from "../parts.js";
 import { note } from "../router.js";
 import { table } from "../table.js";
 import { busy } from "../toast.js";
@@ -27,9 +27,10 @@ async function showLog(root, query, signal) {
     ["q", "model", "key", "account", "failed"].map((name) => [name, query.get(name) ?? ""]),
   );
   const place = h("div", { class: "stack" });
+  const another = newest(signal);
   const load = () => {
     note(wish);
-    return showPages(place, wish, signal);
+    return showPages(place, wish, another());
   };
   const reload = h("button", { class: "secondary", onclick: load }, t("Refresh"));
   tellOfNewOnes(reload, signal);
@@ -82,23 +83,24 @@ function filters(wish, load) {
 
 async function showPages(place, wish, signal) {
   const rows = [];
-  const more = h("button", { class: "secondary", onclick: () => busy(more, () => next()) }, t("Show older ones"));
   let cursor = "";
-  const next = async () => {
-    const page = await get(withQuery("requests", { limit: PAGE, before: cursor, ...wish }), { signal });
+  const next = () => get(withQuery("requests", { limit: PAGE, before: cursor, ...wish }), { signal });
+  const draw = (page) => {
     rows.push(...page.requests);
     cursor = page.next;
-    const nothing = empty(t("No request fits. Requests appear here when they have ended."));
-    replace(place, rows.length ? logTable(rows) : nothing, page.next ? h("p", { class: "row center" }, more) : null);
+    return [
+      rows.length ? logTable(rows) : nothingFits(wish),
+      page.next ? h("p", { class: "row center" }, h("button", { class: "secondary", onclick: older }, t("Show older ones"))) : null,
+    ];
   };
-  place.setAttribute("aria-busy", "true");
-  try {
-    await next();
-  } catch (error) {
-    if (error.name !== "AbortError") replace(place, problem(error));
-  } finally {
-    place.removeAttribute("aria-busy");
-  }
+  const older = ({ currentTarget }) => busy(currentTarget, async () => renew(place, draw(await next())));
+  await fetched(place, next(), draw);
+}
+
+function nothingFits(wish) {
+  if (Object.values(wish).some(Boolean)) return empty(t("No request fits. Requests appear here when they have ended."));
+  const step = h("a", { class: "button secondary", href: "#/playground" }, t("Ask something in the playground"));
+  return empty(t("No request yet. Requests appear here when they have ended."), step);
 }
 
 const addressOf = (row) => `#/requests/${encodeURIComponent(row.id)}`;
@@ -107,13 +109,12 @@ function logTable(rows) {
   const columns = [
     { label: t("Time"), isMain: true, cell: (row) => h("a", { href: addressOf(row) }, when(row.at)) },
     { label: t("Outcome"), cell: outcome },
-    { label: t("Model"), cell: (row) => model(row) },
+    { label: t("Model"), className: "named", cell: (row) => model(row) },
     { label: t("Key"), cell: (row) => row.key || "–" },
-    { label: t("Account"), cell: (row) => row.account || "–" },
+    { label: t("Account"), className: "named", cell: (row) => row.account || "–" },
     { label: t("Tokens"), isNumber: true, cell: (row) => tokens(row) },
     { label: t("Cost"), isNumber: true, cell: (row) => money(row.cost, row.currency) },
-    { label: t("First byte"), isNumber: true, cell: (row) => span(row.first_byte_s) },
-    { label: t("Duration"), isNumber: true, cell: (row) => span(row.duration_s) },
+    { label: t("Duration"), isNumber: true, cell: duration },
   ];
   return table(
     t("Requests"),
@@ -134,7 +135,12 @@ function model({ model_asked: asked, model_served: served }) {
   return [h("span", {}, asked || "–"), other];
 }
 
-export function tokens(row) {
+function duration({ duration_s: all, first_byte_s: first }) {
+  const under = first && h("span", { class: "soft under" }, t("first after {time}", { time: span(first) }));
+  return [h("span", {}, span(all)), under];
+}
+
+function tokens(row) {
   const all = (row.prompt ?? 0) + (row.completion ?? 0);
   if (!all) return "–";
   const title = t("{prompt} in, {completion} out", { prompt: row.prompt, completion: row.completion });

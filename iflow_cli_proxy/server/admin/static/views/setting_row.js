@@ -34,7 +34,7 @@ export function settingRow(leaf, table, change) {
   replace(told.node, h("div", {}, h("p", {}, label, badges(leaf)), hint), h("div", {}, input, under, mistake));
   told.node.dataset.words = `${leaf.name} ${leaf.help} ${t(leaf.help)}`.toLowerCase();
   told.node.dataset.name = leaf.name;
-  return { node: told.node, wrong: told.wrong, focus: () => made.input.focus() };
+  return { node: told.node, wrong: told.wrong, focus: (how) => made.input.focus(how) };
 }
 
 function badges(leaf) {

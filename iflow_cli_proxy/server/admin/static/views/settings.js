@@ -3,12 +3,12 @@
 import { get, patch } from "../api.js";
 import { confirm } from "../dialog.js";
 import { h, replace, say } from "../dom.js";
-import { textField } from "../fields.js";
-import { empty, fetched, heading } from "../parts.js";
+import { fetched, heading } from "../parts.js";
 import { guard } from "../router.js";
 import { busy, toast } from "../toast.js";
 import { later, t } from "../words.js";
 import { settingRow } from "./setting_row.js";
+import { settingsSearch } from "./settings_search.js";
 
 export const settingsView = { title: later("Settings"), show };
 
@@ -19,57 +19,82 @@ async function show(root, { signal }) {
 }
 
 function form(tables, signal) {
-  const changes = new Map();
-  let rows = new Map();
-  const sections = h("div", { class: "stack" });
-  const index = h("nav", { class: "index", "aria-label": t("Tables of settings") });
-  const bar = saveBar(() => save(), () => fill(tables));
-  const change = (name, value, isChanged) => {
-    if (isChanged) changes.set(name, value);
-    else changes.delete(name);
-    bar.draw(changes.size);
+  const sheet = settingsSheet();
+  const bar = saveBar(() => sheet.fill(tables));
+  sheet.whenChanged = () => bar.draw(sheet.changes.size);
+  const find = settingsSearch(sheet.sections);
+  const act = (event) => {
+    event.preventDefault();
+    return busy(bar.button, async () => {
+      const saved = await save(sheet, find, signal);
+      if (saved) tables = saved;
+      if (saved) find.draw();
+    });
   };
-  const fill = (given) => {
-    tables = given;
-    changes.clear();
-    bar.draw(0);
-    rows = new Map();
-    replace(sections, tables.map((one) => section(one, rows, change)));
-    replace(index, tables.map((one) => h("a", { href: `#table-${one.name}`, onclick: jump }, one.name)));
-    find.draw();
-  };
-  const find = search(sections);
-  const save = () => busy(bar.button, async () => {
-    for (const [name, value] of changes) {
-      if (value instanceof Error) return rows.get(name).focus();
-    }
-    try {
-      const answer = await patch("settings", { changes: Object.fromEntries(changes) });
-      fill(answer.tables ?? (await get("settings", { signal })).tables);
-      const waiting = answer.waiting_for_restart ?? [];
-      if (waiting.length) toast(t("Saved. After a restart: {names}", { names: waiting.join(", ") }), { kind: "warn" });
-      else toast(t("Saved and in effect."));
-    } catch (error) {
-      const row = rows.get(error.param);
-      if (!row) throw error;
-      row.wrong([error.message, error.hint].filter(Boolean).join(" "));
-      row.focus();
-    }
-    return undefined;
-  });
-  fill(tables);
-  addEventListener("beforeunload", (event) => changes.size && event.preventDefault(), { signal });
-  guard(() => changes.size === 0 || confirm(leaving()), signal);
+  sheet.fill(tables);
+  const isHeld = () => sheet.changes.size > 0;
+  addEventListener("beforeunload", (event) => isHeld() && event.preventDefault(), { signal });
+  guard({ isHeld, ask: () => confirm(leaving()) }, signal);
   return [
-    h("div", { class: "aside" }, find.node, index),
-    h(
-      "form",
-      { onsubmit: (event) => (event.preventDefault(), save()), novalidate: true },
-      sections,
-      find.nothing,
-      bar.node,
-    ),
+    h("div", { class: "aside" }, find.node, sheet.index),
+    h("form", { onsubmit: act, novalidate: true }, sheet.sections, find.nothing, bar.node),
   ];
+}
+
+/** All rows, and what was changed in them: `changes` from names to values. */
+function settingsSheet() {
+  const sheet = {
+    sections: h("div", { class: "stack" }),
+    index: h("nav", { class: "index", "aria-label": t("Tables of settings") }),
+    changes: new Map(),
+    rows: new Map(),
+    whenChanged: () => {},
+  };
+  const change = (name, value, isChanged) => {
+    if (isChanged) sheet.changes.set(name, value);
+    else sheet.changes.delete(name);
+    sheet.whenChanged();
+  };
+  sheet.fill = (tables) => {
+    sheet.changes.clear();
+    sheet.rows.clear();
+    replace(sheet.sections, tables.map((one) => section(one, sheet.rows, change)));
+    replace(sheet.index, tables.map((one) => h("a", { href: `#table-${one.name}`, onclick: jump }, one.name)));
+    sheet.whenChanged();
+  };
+  return sheet;
+}
+
+/** The tables as they are after it; nothing when it was refused, which is told at its row. */
+async function save(sheet, find, signal) {
+  const { changes } = sheet;
+  for (const [name, value] of changes) {
+    if (value instanceof Error) return complainAt(sheet.rows.get(name), find, value.message);
+  }
+  try {
+    const answer = await patch("settings", { changes: Object.fromEntries(changes) });
+    const [first] = changes.keys();
+    const tables = answer.tables ?? (await get("settings", { signal })).tables;
+    sheet.fill(tables);
+    sheet.rows.get(first)?.focus({ preventScroll: true }); // the button is gone with the bar
+    tell(answer.waiting_for_restart ?? []);
+    return tables;
+  } catch (error) {
+    const row = sheet.rows.get(error.param);
+    if (!row) throw error;
+    return complainAt(row, find, [error.message, error.hint].filter(Boolean).join(" "));
+  }
+}
+
+function complainAt(row, find, text) {
+  if (row.node.hidden) find.clear();
+  row.wrong(text);
+  row.focus();
+}
+
+function tell(waiting) {
+  if (waiting.length) toast(t("Saved. After a restart: {names}", { names: waiting.join(", ") }), { kind: "warn" });
+  else toast(t("Saved and in effect."));
 }
 
 const leaving = () => ({
@@ -101,47 +126,19 @@ function section(one, rows, change) {
   );
 }
 
-function search(sections) {
-  const nothing = empty(t("No setting has such a word."));
-  const field = textField(
-    t("Search"),
-    { type: "search", name: "search", placeholder: t("a name or a word of the help"), oninput: () => draw() },
-  );
-  const draw = () => {
-    const words = field.input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let found = 0;
-    for (const section of sections.children) {
-      let shown = 0;
-      for (const row of section.querySelectorAll(".setting")) {
-        row.hidden = !words.every((word) => row.dataset.words.includes(word));
-        if (!row.hidden) shown += 1;
-      }
-      section.hidden = !shown;
-      found += shown;
-    }
-    nothing.hidden = found > 0;
-  };
-  return { node: field.node, nothing, draw };
-}
-
-function saveBar(save, discard) {
+function saveBar(discard) {
   const count = h("p", { role: "status" });
   const button = h("button", { class: "primary", type: "submit" }, t("Save"));
-  const node = h(
-    "div",
-    { class: "savebar" },
-    count,
-    h(
-      "div",
-      { class: "row" },
-      h("button", { type: "button", class: "secondary", onclick: discard }, t("Discard")),
-      button,
-    ),
-  );
+  const back = () => {
+    discard();
+    document.querySelector("h1").focus({ preventScroll: true });
+  };
+  const buttons = [h("button", { type: "button", class: "secondary", onclick: back }, t("Discard")), button];
+  const node = h("div", { class: "savebar" }, count, h("div", { class: "row" }, buttons));
   const draw = (size) => {
     node.hidden = size === 0;
     say(count, size === 1 ? t("1 change is not saved") : t("{n} changes are not saved", { n: size }));
   };
   draw(0);
-  return { node, button, draw, save };
+  return { node, button, draw };
 }

@@ -5,7 +5,7 @@ import { stackedBars } from "../charts.js";
 import { h } from "../dom.js";
 import { choices } from "../fields.js";
 import { compact, money, number, percent, span } from "../format.js";
-import { empty, fetched, heading, tile } from "../parts.js";
+import { empty, fetched, heading, newest, tile } from "../parts.js";
 import { note } from "../router.js";
 import { table } from "../table.js";
 import { later, t } from "../words.js";
@@ -34,9 +34,11 @@ async function show(root, { query, signal }) {
     by: picked(GROUPS, query.get("by"), "model"),
   };
   const place = h("div", { class: "stack" });
+  const another = newest(signal);
   const load = () => {
     note(wish);
-    const sums = (by) => get(withQuery("usage", { by, since: wish.since }), { signal });
+    const asking = another();
+    const sums = (by) => get(withQuery("usage", { by, since: wish.since }), { signal: asking });
     const fetching = Promise.all([sums(`day,${wish.by}`), sums(wish.by)]);
     return fetched(place, fetching, ([days, sums]) => draw(days, sums, wish));
   };
