@@ -221,7 +221,7 @@ def log_line(text: str, level: int = logging.INFO) -> logging.LogRecord:
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_no_view_is_wider_than_a_telephone(house: House, language: str) -> None:
     me = house.visitor
-    assert (await post_chat(house.gateway, chat_body(model="glm-4.7" + "x" * 90)))[0] == 200
+    await post_chat(house.gateway, chat_body(model="glm-4.7" + "x" * 90))
     await me.browser.look(NARROW, "dark")
     await me.arrive(language)
     for view in VIEWS:
