@@ -125,7 +125,7 @@ def _override(name: str, value: Any, beneath: Settings, origins: Origins) -> Ove
             status=409,
             code="locked",
         )
-    if path in _IN_THE_TERMINAL or path[-1] in _VARIABLES:
+    if _is_for_the_terminal(path):
         raise InvalidRequest(
             f"{dotted(path)} is changed in a terminal.",
             hint=f"`iflow2api config set {dotted(path)}`",
@@ -187,6 +187,10 @@ def _locked_by(path: Path, origins: Origins) -> Layer | None:
     return next((layer for layer in reversed(_LOCKS) if layer in layers), None)
 
 
+def _is_for_the_terminal(path: Path) -> bool:
+    return path in _IN_THE_TERMINAL or path[-1] in _VARIABLES
+
+
 def _holds_null(value: Any) -> bool:
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return value is None or any(map(_holds_null, inner))
@@ -240,8 +244,12 @@ def _leaf(spec: LeafSpec, value: Any, path: Path, origins: Origins, usual: Mappi
         "is_secret": is_secret,
         "is_set": bool(value) if is_secret else None,
         "is_in_effect": note.is_in_effect,
-        "locked": _locked_by(path, origins) is not None,
+        "locked": layer.value if (layer := _locked_by(path, origins)) else _terminal_word(path),
     }
+
+
+def _terminal_word(path: Path) -> str:
+    return "terminal" if _is_for_the_terminal(path) else ""
 
 
 def _kind(hint: Any) -> str:

@@ -52,11 +52,12 @@ async def test_every_setting_is_shown_with_what_a_form_needs(browser: Browser) -
     assert shown["server.drain_s"] == {
         "name": "server.drain_s", "type": "number", "value": 30, "default": 30, "origin": "default",
         "help": "Time for running answers to end after SIGTERM.", "choices": [], "low": 0, "high": 86_400.0,
-        "needs_restart": False, "is_secret": False, "is_set": None, "is_in_effect": True, "locked": False,
+        "needs_restart": False, "is_secret": False, "is_set": None, "is_in_effect": True, "locked": "",
     }  # fmt: skip
-    assert (shown["server.port"]["origin"], shown["server.port"]["locked"]) == ("flag", True)
+    assert (shown["server.port"]["origin"], shown["server.port"]["locked"]) == ("flag", "flag")
     assert shown["server.port"]["needs_restart"]
-    assert (shown["routing.strategy"]["origin"], shown["routing.strategy"]["locked"]) == ("environment", True)
+    assert (shown["routing.strategy"]["origin"], shown["routing.strategy"]["locked"]) == ("environment", "environment")
+    assert (shown["logging.file"]["origin"], shown["logging.file"]["locked"]) == ("default", "terminal")
     assert shown["routing.strategy"]["type"] == "choice"
     assert "sticky" in shown["routing.strategy"]["choices"]
     assert (shown["models.aliases"]["type"], shown["models.aliases"]["value"]) == ("table", {"claude-*": "glm-5"})

@@ -16,6 +16,12 @@ const ORIGINS = {
   flag: later("flag"),
 };
 
+const LOCKS = {
+  environment: later("An environment variable sets it; change it there."),
+  flag: later("A flag of the command that started the gateway sets it."),
+  terminal: later("Changed in a terminal: iflow2api config set {name}"),
+};
+
 /** A setting of that table. `change(name, value, isChanged)` hears every edit; a value that cannot be read is an Error. */
 export function settingRow(leaf, table, change) {
   const short = leaf.name.startsWith(`${table}.`) ? leaf.name.slice(table.length + 1) : leaf.name;
@@ -66,9 +72,5 @@ function resetButton(leaf, told, change) {
 }
 
 function lockedLine(leaf) {
-  const isFlag = leaf.origin === "flag";
-  const why = isFlag
-    ? t("A flag of the command that started the gateway sets it.")
-    : t("An environment variable sets it; change it there.");
-  return h("p", { class: "soft locked" }, icon("lock"), why);
+  return h("p", { class: "soft locked" }, icon("lock"), t(LOCKS[leaf.locked], { name: leaf.name }));
 }
