@@ -24,6 +24,11 @@ def found(session: Session, wanted: str, *, only_failed: bool = True) -> Found:
         StateError: the ledger cannot be read.
     """
     connection = open_reader(session.paths().ledger_file, oldest=TABLES)
+    if connection is None and session.paths().ledger_file.exists():
+        raise ConfigError(
+            "The ledger is still that of an older version, which recorded no requests.",
+            hint="the next start of `iflow2api serve` brings it up to date; `iflow2api usage` reads it as it is",
+        )
     if connection is None:
         raise ConfigError(
             "Nothing was ever recorded here.", hint="the first request to `iflow2api serve` begins the ledger"

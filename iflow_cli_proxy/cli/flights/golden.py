@@ -5,14 +5,62 @@ Knows the file's shape. Everything in it was masked when it was recorded.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ConfigError
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.state.atomic import write_private
 from iflow_cli_proxy.state.flight_queries import FORMAT, VERSION, Found, golden
+
+Headers: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """What `align` reads of one side of a flight; the file may have been written by hand."""
+
+    headers: Headers
+    bytes: int
+    fields: list[str]
+    body: str | None
+    cut: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked(_Side):
+    path: str
+    query: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sent(_Side):
+    method: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flight:
+    client_request: _Asked
+    upstream_request: list[_Sent | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    provider: str
+    account: str
+    protocol: str
+    model_asked: str
+    model_served: str
+    stream: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Golden:
+    row: _Row
+    flight: _Flight
 
 
 def save_golden(one: Found, path: Path) -> None:
@@ -32,7 +80,7 @@ def save_golden(one: Found, path: Path) -> None:
             param="--save",
             hint="name another file",
         )
-    if one.flight is None:
+    if one.flight is None or "broken" in one.flight:
         raise ConfigError(
             f"Of {one.row.request_id} only the row in the ledger is kept.",
             hint="`iflow2api config set recorder.enabled true`, then ask again",
@@ -59,6 +107,14 @@ def read_golden(path: Path) -> dict[str, Json]:
         raise ConfigError(
             "This file is no recording of ours.", detail=str(path), hint="`iflow2api explain ID --save FILE` writes one"
         )
+    try:
+        jsonx.convert(found, _Golden)
+    except JsonError as error:
+        raise ConfigError(
+            "This recording is not whole.",
+            detail=f"{path}: {error.path}: {error.what}",
+            hint="`iflow2api explain ID --save FILE` writes one",
+        ) from error
     return found
 
 

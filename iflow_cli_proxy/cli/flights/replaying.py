@@ -62,7 +62,7 @@ def replayed(session: Session, wanted: str, *, to: str = "", url: str = "") -> R
         GatewayError: there is no such request, its body was not kept, or no gateway runs.
     """
     then = found(session, wanted)
-    if then.flight is None:
+    if then.flight is None or "broken" in then.flight:
         raise ConfigError(
             f"Of {then.row.request_id} only the row in the ledger is kept.",
             hint="`iflow2api config set recorder.contents true`, then ask again",

@@ -21,6 +21,9 @@ from iflow_cli_proxy.state.ledger_row import Row
 if TYPE_CHECKING:
     from rich.console import Console
 
+_CLIENT_GONE: Final = "client_gone"
+_CALLED_OFF: Final = "cancelled"
+"""An attempt that went on until its client left: nobody's failure."""
 _INDENT: Final = "  "
 _BODY_LINES: Final = 12
 _BODY_CHARACTERS: Final = 1500
@@ -111,8 +114,10 @@ def _verdict(flight: Mapping[str, Any], width: int) -> Iterator[Line]:
     error = flight.get("error")
     if not error:
         return
-    failed = [one for one in flight["attempts"] if one["error_kind"]]
+    failed = [one for one in flight["attempts"] if one["error_kind"] not in ("", _CALLED_OFF)]
     yield "", ""
+    if error["kind"] == _CLIENT_GONE and not error["message"]:
+        yield from _folded("The client went away before the end.", width, "yellow")
     if error["message"]:
         yield from _folded(error["message"], width, "red")
     if error["hint"]:

@@ -78,7 +78,7 @@ def test_a_request_that_never_went_out_and_a_provider_that_is_gone_are_told(here
     with pytest.raises(ConfigError, match="'nobody'"):
         aligned(here, golden(tmp_path), provider="nobody")
     file = tmp_path / "refused.json"
-    refused = flight(client_request=part(body=None), upstream_request=[None])
+    refused = flight(client_request=part(path="/v1/x", query={}), upstream_request=[None])
     save_golden(Found(cursor=1, row=row(1), flight=refused), file)
     with pytest.raises(ConfigError, match="Nothing was sent"):
         aligned(here, file)

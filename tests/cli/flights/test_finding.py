@@ -9,6 +9,7 @@ import pytest
 from iflow_cli_proxy.cli.flights.finding import found
 from iflow_cli_proxy.cli.session import Session
 from iflow_cli_proxy.core.errors import ConfigError
+from iflow_cli_proxy.state.ledger_file import STEPS, open_writer
 from tests.support.flights import flight, record
 from tests.support.ledgers import row
 
@@ -45,3 +46,10 @@ def test_an_empty_ledger_and_none_at_all(tmp_path: Path) -> None:
     record(tmp_path / "usage.sqlite3", [])
     with pytest.raises(ConfigError, match="Nothing was recorded yet"):
         found(Session({"IFLOW2API_HOME": str(tmp_path)}), "")
+
+
+def test_a_ledger_of_an_older_version_is_not_called_empty(tmp_path: Path) -> None:
+    open_writer(tmp_path / "usage.sqlite3", steps=STEPS[:1]).close()
+    with pytest.raises(ConfigError, match="older version") as old:
+        found(Session({"IFLOW2API_HOME": str(tmp_path)}), "")
+    assert "iflow2api serve" in old.value.hint

@@ -111,3 +111,14 @@ def test_times_have_the_unit_that_fits(value: float | None, shown: str) -> None:
 
 def test_sizes_have_the_unit_that_fits() -> None:
     assert [size(count) for count in (5, 2048, 3 << 20)] == ["5 B", "2.0 KB", "3.0 MB"]
+
+
+def test_no_account_is_blamed_for_a_client_that_left() -> None:
+    document = flight(
+        attempt(status=429, error_kind="rate_limited", account="slow"),
+        attempt(n=2, error_kind="cancelled", account="fine"),
+        error={"kind": "client_gone", "message": "", "hint": ""},
+    )
+    shown = told(document, status=499, error_kind="client_gone")
+    assert "The client went away before the end." in shown
+    assert "Failed: slow (rate_limited)" in shown
