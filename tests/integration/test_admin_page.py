@@ -130,6 +130,7 @@ async def test_a_request_is_seen_while_it_runs_and_counted_when_it_has_ended(chr
         me = house.visitor
         await me.arrive()
         await me.reads("Nothing is running.")
+        await me.browser.script(LISTENS)
         body = chat_body(model="glm-4.7", stream=True)
         asking = asyncio.ensure_future(post_chat(house.gateway, body))
         await me.reads("glm-4.7", ".flights")
@@ -137,6 +138,18 @@ async def test_a_request_is_seen_while_it_runs_and_counted_when_it_has_ended(chr
         assert (await asking)[0] == 200
         await me.reads("Nothing is running.")
         await me.browser.until("document.querySelector('.tile dd').innerText === '1'", "one request of the last minute")
+        assert await me.browser.script("return window.said") == [], "numbers that change every second are not read out"
+
+
+LISTENS = """
+const LIVE = '[aria-live], [role=status], [role=alert]';
+const isSaid = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(LIVE);
+window.said = [];
+const hear = (changes) => window.said.push(
+  ...changes.filter(({ target }) => isSaid(target)).map(({ target }) => target.textContent),
+);
+new MutationObserver(hear).observe(document.body, { subtree: true, childList: true, characterData: true });
+"""
 
 
 async def test_the_page_finds_its_way_back_when_the_connection_breaks(house: House) -> None:

@@ -157,6 +157,33 @@ async def test_aliases_are_whole_and_not_lost_by_mistake(house: House) -> None:
     await me.reads("The aliases are saved", "#toasts")
 
 
+async def test_a_view_that_found_the_gateway_gone_is_there_when_it_is_back(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.browser.script("window.real = fetch; window.fetch = () => Promise.reject(new TypeError('gone'))")
+    await me.go("models")
+    await me.reads("The gateway does not answer.", ".view")
+    for socket in list(house.gateway.server.desk.sockets):
+        socket.end(1001, "gone for a moment")
+    await me.browser.script("window.fetch = window.real")
+    await me.reads("glm-4.7", ".table")
+
+
+async def test_a_secret_is_copied_without_a_clipboard_too(house: House) -> None:
+    me = house.visitor
+    await me.arrive()
+    await me.go("keys")
+    await me.press("Create a key")
+    await me.fill("dialog", name="laptop")
+    await me.press("Create the key", "dialog")
+    await me.browser.until("document.querySelector('#secret')", "the secret")
+    await me.browser.script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # by plain HTTP
+    await me.browser.script("addEventListener('copy', () => (window.copied = String(getSelection())))")
+    await me.browser.click("dialog .secret button")
+    await me.reads("Copied", "dialog .secret button")
+    assert await me.browser.script("return window.copied") == await me.browser.text("#secret")
+
+
 async def test_an_older_answer_does_not_take_the_place_of_a_newer_one(house: House) -> None:
     me = house.visitor
     await me.arrive()

@@ -63,19 +63,36 @@ export function facts(pairs) {
 /** A button that copies a text and says so. */
 export function copyButton(text, label = t("Copy"), attributes = {}) {
   const words = h("span", {}, label);
-  const act = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
+  const act = async ({ currentTarget }) => {
+    if (await copied(text, currentTarget)) {
       words.textContent = t("Copied");
       setTimeout(() => (words.textContent = label), 2000);
-    } catch {
-      toast(
-        t("This browser does not let the page copy."),
-        { kind: "warn", hint: t("Select the text and copy it by hand.") },
-      );
-    }
+    } else toast(
+      t("This browser does not let the page copy."),
+      { kind: "warn", hint: t("Select the text and copy it by hand.") },
+    );
   };
   return h("button", { type: "button", class: "secondary", onclick: act, ...attributes }, icon("copy"), words);
+}
+
+async function copied(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copiedBySelection(text, button);
+  }
+}
+
+/** By plain HTTP from another machine there is no clipboard to write to, but what is selected can be copied. */
+function copiedBySelection(text, button) {
+  const area = h("textarea", { class: "unseen", value: text, readOnly: true, "aria-hidden": "true" });
+  button.after(area); // beside it: in a dialog, nothing outside can be selected
+  area.select();
+  const isDone = document.execCommand("copy");
+  area.remove();
+  button.focus();
+  return isDone;
 }
 
 /** Fill a place with what is fetched; while it comes and when it fails, that is said there. */
@@ -111,7 +128,7 @@ export function problem(error) {
   const hint = error.hint ? h("p", { class: "soft" }, prose(error.hint)) : null;
   return h(
     "div",
-    { class: "notice bad", role: "alert" },
+    { class: "notice bad", role: "alert", "data-unreachable": error.kind === "unreachable" },
     icon("bad"),
     h("div", {}, h("p", {}, prose(error.message)), hint),
   );

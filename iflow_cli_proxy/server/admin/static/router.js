@@ -29,6 +29,9 @@ export function stop() {
   leaving.abort();
 }
 
+/** Draw the view again, as when what it could not fetch can be had now. */
+export const again = () => draw(false);
+
 /** Go there; the same place again is drawn anew. */
 export function go(address) {
   if (location.hash === address) draw(true);

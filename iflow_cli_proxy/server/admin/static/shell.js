@@ -53,11 +53,18 @@ export function showShell(page, session, redraw, { takesFocus }) {
   );
   replace(page, shell);
   for (const [name, , view] of VIEWS) router.register(name, view);
+  listen("state", () => resume(main), heard.signal);
   connect();
   router.start(main, takesFocus, (name) => {
     menu.close();
     mark(links, name);
   });
+}
+
+/** The gateway is back: what could not be fetched from it is fetched now. */
+function resume(main) {
+  const isMissing = main.querySelector("[data-unreachable]") !== null;
+  if (connection() === "live" && isMissing && !router.isHeld()) router.again();
 }
 
 function mark(links, name) {

@@ -46,7 +46,7 @@ export function accountCard(account, reload) {
   const rests = account.rests ?? [];
   return h(
     "article",
-    { class: "card account", "data-key": account.id ?? account.label },
+    { class: "card account", "data-key": account.id ?? account.label, "aria-label": account.label },
     accountHead(account, "h2"),
     rests.map((rest) => [restLine(rest), rest.next_step && h("p", { class: "soft next" }, prose(rest.next_step))]),
     facts([

@@ -149,7 +149,8 @@ function accounts() {
   const node = h("section", { "aria-label": t("Accounts") }, h("h2", {}, t("Accounts")), list, nothing);
   const keyOf = (account) => account.id ?? `${account.provider}/${account.label}`;
   const draw = ({ accounts: rows }) => {
-    keep(list, rows, keyOf, () => h("article", { class: "card account" }), drawAccount);
+    const card = ({ label }) => h("article", { class: "card account", "aria-label": label });
+    keep(list, rows, keyOf, card, drawAccount);
     nothing.hidden = rows.length > 0;
   };
   return { node, draw };

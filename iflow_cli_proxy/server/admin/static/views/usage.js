@@ -112,7 +112,7 @@ const none = () => h("span", { class: "soft" }, t("(none)"));
 
 function sumTable(sums, by) {
   const columns = [
-    { label: t(GROUPS.find(([key]) => key === by)[1]), isMain: true, cell: (row) => row[by] || none() },
+    { label: t(GROUPS.find(([key]) => key === by)[1]), isMain: true, className: "named", cell: (row) => row[by] || none() },
     { label: t("Requests"), isNumber: true, cell: (row) => number(row.requests) },
     { label: t("Failed"), isNumber: true, cell: (row) => count(row.errors) },
     { label: t("Tokens in"), isNumber: true, cell: (row) => number(row.prompt_tokens) },
