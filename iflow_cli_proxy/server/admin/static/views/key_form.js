@@ -29,33 +29,24 @@ export function createKey(reload) {
       }
     });
   };
-  const limits = h(
-    "fieldset",
-    { class: "columns" },
-    h("legend", {}, t("Limits")),
-    [fields.rpm, fields.tpm, fields.concurrency, fields.expires].map((one) => one.node),
-    fields.budget.node,
-  );
-  const reach = h(
-    "fieldset",
-    {},
-    h("legend", {}, t("What it may use")),
-    [fields.models, fields.accounts, fields.pool].map((one) => one.node),
-  );
-  const form = h(
-    "form",
-    { onsubmit: act, novalidate: true },
-    fields.name.node,
-    limits,
-    reach,
-    fields.note.node,
-    h("footer", { class: "row end" }, submit),
-  );
+  const form = h("form", { onsubmit: act, novalidate: true }, inGroups(fields), h("footer", { class: "row end" }, submit));
   const dialog = openDialog(t("Create a key"), form, { kind: "wide" });
   fields.name.input.focus();
 }
 
-function keyFields() {
+function inGroups({ name, rpm, tpm, concurrency, expires, budget, models, accounts, pool, note }) {
+  const group = (title, fields, className = null) =>
+    h("fieldset", { class: className }, h("legend", {}, title), fields.map((one) => one.node));
+  return [
+    name.node,
+    group(t("Limits"), [rpm, tpm, concurrency, expires, budget], "columns"),
+    group(t("What it may use"), [models, accounts, pool]),
+    note.node,
+  ];
+}
+
+/** An amount, of what, and for how long. */
+function budgetField() {
   const amount = h(
     "input",
     { type: "number", min: "0", step: "any", inputmode: "decimal", name: "budget", placeholder: t("no limit") },
@@ -74,6 +65,10 @@ function keyFields() {
   const group = h("div", { class: "joined" });
   amount.replaceWith(group);
   group.append(amount, unit, per);
+  return { ...budget, unit, per };
+}
+
+function expiryField() {
   const times = [
     ["", t("never")],
     ["1d", t("in a day")],
@@ -82,6 +77,10 @@ function keyFields() {
     ["90d", t("in 90 days")],
     ["365d", t("in a year")],
   ];
+  return field(t("Expires"), select(times, "", { name: "expires" }));
+}
+
+function keyFields() {
   const none = { placeholder: t("no limit") };
   return {
     name: textField(
@@ -92,8 +91,8 @@ function keyFields() {
     rpm: numberField(t("Requests a minute"), { name: "rpm", ...none }),
     tpm: numberField(t("Tokens a minute"), { name: "tpm", ...none }),
     concurrency: numberField(t("Requests at once"), { name: "concurrency", ...none }),
-    expires: field(t("Expires"), select(times, "", { name: "expires" })),
-    budget: { ...budget, unit, per },
+    expires: expiryField(),
+    budget: budgetField(),
     models: textField(
       t("Models"),
       { name: "models", placeholder: t("all") },

@@ -1,7 +1,7 @@
 // The log as it is written: new lines arrive by themselves until it is paused.
 
 import { get, withQuery } from "../api.js";
-import { h, keep, replace, say } from "../dom.js";
+import { h, keep, say } from "../dom.js";
 import { choices, textField } from "../fields.js";
 import { icon } from "../icons.js";
 import { instant } from "../format.js";
@@ -21,16 +21,33 @@ const MARKS = { warning: "warn", error: "bad" };
 export const logsView = { title: later("Logs"), show };
 
 async function show(root, { signal }) {
-  const wish = { level: "info", text: "", isPaused: false };
+  const wish = { level: "info", text: "" };
+  const shown = logList(wish);
+  const flow = pausable(shown.take);
+  const change = (values) => {
+    Object.assign(wish, values);
+    shown.draw();
+  };
+  const fetchAll = async () => {
+    const asked = { after: shown.newest(), level: "debug", limit: MOST };
+    flow.hear((await get(withQuery("logs", asked), { signal })).lines);
+  };
+  root.append(heading(t("Logs"), flow.button), filters(wish, change), shown.list, shown.nothing);
+  try {
+    await fetchAll();
+  } catch (error) {
+    complain(error);
+  }
+  shown.list.scrollTop = shown.list.scrollHeight;
+  listen("log", (frame) => flow.hear(frame.lines), signal);
+  listen("state", () => connection() === "live" && fetchAll().catch(() => {}), signal); // what was missed meanwhile
+}
+
+/** The lines that were taken in, and those of them on the page that are wished for. */
+function logList(wish) {
   let lines = [];
-  let held = [];
   const list = h("ol", { class: "loglines card", tabindex: "0", "aria-label": t("Log lines, newest at the end") });
   const nothing = empty("");
-  const pause = h(
-    "button",
-    { class: "secondary", "aria-pressed": "false", onclick: () => setPaused(!wish.isPaused) },
-    t("Pause"),
-  );
   const draw = () => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     const fitting = lines.filter((line) => fits(line, wish)).slice(-SHOWN);
@@ -45,42 +62,36 @@ async function show(root, { signal }) {
     lines = [...lines, ...more.filter((line) => !known.has(nameOf(line)))].slice(-MOST);
     draw();
   };
-  const setPaused = (wanted) => {
-    wish.isPaused = wanted;
-    pause.setAttribute("aria-pressed", String(wanted));
-    if (!wanted) {
-      take(held);
-      held = [];
-    }
-    say(pause, wanted ? t("Go on") : t("Pause"));
+  return { list, nothing, draw, take, newest: () => lines.at(-1)?.seq ?? null };
+}
+
+/** Hands lines on as they come, or holds them back until the button is pressed again. */
+function pausable(take) {
+  let held = [];
+  let isPaused = false;
+  const press = () => {
+    isPaused = !isPaused;
+    button.setAttribute("aria-pressed", String(isPaused));
+    if (!isPaused) take(held);
+    held = [];
+    say(button, isPaused ? t("Go on") : t("Pause"));
   };
-  const heard = (more) => {
-    if (!wish.isPaused) return take(more);
+  const button = h("button", { class: "secondary", "aria-pressed": "false", onclick: press }, t("Pause"));
+  const hear = (more) => {
+    if (!isPaused) return take(more);
     held = [...held, ...more].slice(-MOST);
-    return say(pause, t("Go on ({n} new)", { n: held.length }));
+    return say(button, t("Go on ({n} new)", { n: held.length }));
   };
-  const fetchAll = async () => {
-    const asked = { after: lines.at(-1)?.seq ?? null, level: "debug", limit: MOST };
-    heard((await get(withQuery("logs", asked), { signal })).lines);
-  };
-  const change = (values) => {
-    Object.assign(wish, values);
-    draw();
-  };
+  return { button, hear };
+}
+
+function filters(wish, change) {
   const typed = ({ target }) => change({ text: target.value.toLowerCase() });
   const placeholder = t("a word or a request id");
   const search = textField(t("Search"), { type: "search", name: "search", placeholder, oninput: typed });
   const names = LEVELS.map((level) => [level, t(WORDS[level])]);
   const levels = choices(t("Least important level"), names, wish.level, (level) => change({ level }));
-  root.append(heading(t("Logs"), pause), h("div", { class: "filters" }, search.node, levels), list, nothing);
-  try {
-    await fetchAll();
-  } catch (error) {
-    complain(error);
-  }
-  list.scrollTop = list.scrollHeight;
-  listen("log", (frame) => heard(frame.lines), signal);
-  listen("state", () => connection() === "live" && fetchAll().catch(() => {}), signal); // what was missed meanwhile
+  return h("div", { class: "filters" }, search.node, levels);
 }
 
 /** Numbers begin anew when the gateway does. */

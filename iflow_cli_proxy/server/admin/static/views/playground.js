@@ -19,43 +19,17 @@ async function show(root, { signal }) {
   const talk = h("div", { class: "talk" });
   const nothing = empty(t("Ask something; the answer streams in here."));
   const options = optionFields();
-  const prompt = field(
-    t("Your message"),
-    h("textarea", { name: "prompt", rows: 3, placeholder: t("Ctrl+Enter sends it") }),
-  );
-  const submit = h("button", { class: "primary", type: "submit" }, icon("send"), t("Send"));
-  const stop = h("button", { class: "danger", type: "button", hidden: true }, icon("stop"), t("Stop"));
-  const clear = h(
-    "button",
-    { class: "secondary", onclick: () => (history.splice(0), replace(talk, nothing)) },
-    t("New conversation"),
-  );
-  const act = async (event) => {
-    event.preventDefault();
-    const text = prompt.input.value.trim();
-    if (submit.getAttribute("aria-busy")) return undefined; // by the keyboard, while an answer comes
-    if (!text) return prompt.wrong(t("Write something first."));
-    if (!options.model.input.value.trim()) return options.model.wrong(t("Choose a model first."));
-    if (isGarbled([options.temperature, options.most])) return undefined;
+  const form = askForm(options, async (text, buttons) => {
     nothing.remove();
-    prompt.input.value = "";
     history.push({ role: "user", content: text });
-    const said = await ask(talk, body(options, history), { submit, stop, signal });
+    const said = await ask(talk, body(options, history), { ...buttons, signal });
     if (said) history.push({ role: "assistant", content: said });
-    else {
-      history.pop();
-      prompt.input.value ||= text; // to be tried again
-    }
-    return prompt.input.focus();
-  };
-  const keys = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit();
-  const form = h(
-    "form",
-    { class: "card ask", onsubmit: act, onkeydown: keys, novalidate: true },
-    prompt.node,
-    h("footer", { class: "row end" }, stop, submit),
-  );
-  replace(talk, nothing);
+    else history.pop();
+    return said;
+  });
+  const begin = () => (history.splice(0), replace(talk, nothing));
+  const clear = h("button", { class: "secondary", onclick: begin }, t("New conversation"));
+  begin();
   guard({ isHeld: () => history.length > 0, ask: () => true }, signal);
   root.append(
     heading(t("Playground"), clear),
@@ -64,6 +38,38 @@ async function show(root, { signal }) {
   const { models } = await get("models", { signal });
   replace(options.names, models.map((model) => h("option", { value: model.id })));
   if (!options.model.input.value && models.length) options.model.input.value = models[0].id;
+}
+
+/** `send(text, { submit, stop })` gives the answer; where there was none, the text comes back to be tried again. */
+function askForm(options, send) {
+  const place = h("textarea", { name: "prompt", rows: 3, placeholder: t("Ctrl+Enter sends it") });
+  const prompt = field(t("Your message"), place);
+  const submit = h("button", { class: "primary", type: "submit" }, icon("send"), t("Send"));
+  const stop = h("button", { class: "danger", type: "button", hidden: true }, icon("stop"), t("Stop"));
+  const act = async (event) => {
+    event.preventDefault();
+    const text = place.value.trim();
+    if (submit.getAttribute("aria-busy")) return; // by the keyboard, while an answer comes
+    if (!isComplete(prompt, options)) return;
+    place.value = "";
+    if (!(await send(text, { submit, stop }))) place.value ||= text;
+    place.focus();
+  };
+  const keys = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.requestSubmit();
+  const buttons = h("footer", { class: "row end" }, stop, submit);
+  const form = h("form", { class: "card ask", onsubmit: act, onkeydown: keys, novalidate: true }, prompt.node, buttons);
+  return form;
+}
+
+/** Otherwise the first field that is not says so. */
+function isComplete(prompt, { model, temperature, most }) {
+  for (const [one, text] of [[prompt, t("Write something first.")], [model, t("Choose a model first.")]]) {
+    if (one.input.value.trim()) continue;
+    one.wrong(text);
+    one.input.focus();
+    return false;
+  }
+  return !isGarbled([temperature, most]);
 }
 
 function optionFields() {
