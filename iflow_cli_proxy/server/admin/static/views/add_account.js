@@ -71,7 +71,39 @@ function method(provider, done, signal) {
 }
 
 function byKey(provider, done) {
-  const fields = {
+  const fields = keyFields(provider);
+  const submit = h("button", { class: "primary", type: "submit" }, t("Add the account"));
+  const act = (event) => {
+    event.preventDefault();
+    const written = Object.entries(fields).map(([name, one]) => [name, one.input.value.trim()]);
+    const values = { provider: provider.name, ...Object.fromEntries(written.filter(([, value]) => value)) };
+    return busy(submit, async () => {
+      try {
+        const { account } = await post("accounts", values);
+        done(account?.label);
+      } catch (error) {
+        if (!blame(error, fields)) throw error;
+      }
+    });
+  };
+  return h(
+    "form",
+    { onsubmit: act },
+    linkToKeys(provider),
+    Object.values(fields).map((one) => one.node),
+    h("footer", { class: "row end" }, submit),
+  );
+}
+
+function linkToKeys(provider) {
+  const href = safeAddress(provider.key_page ?? "");
+  if (!href) return null;
+  const link = { href, target: "_blank", rel: "noopener noreferrer" };
+  return h("p", {}, h("a", link, t("Where this provider gives out keys")));
+}
+
+function keyFields(provider) {
+  return {
     label: textField(
       t("Name"),
       { name: "label", required: true, maxlength: 64, placeholder: "work" },
@@ -88,31 +120,4 @@ function byKey(provider, done) {
       { help: t("Only when it differs from the provider's own.") },
     ),
   };
-  const submit = h("button", { class: "primary", type: "submit" }, t("Add the account"));
-  const keyPage = safeAddress(provider.key_page ?? "");
-  const link = { href: keyPage, target: "_blank", rel: "noopener noreferrer" };
-  const act = (event) => {
-    event.preventDefault();
-    const values = {
-      provider: provider.name,
-      label: fields.label.input.value.trim(),
-      api_key: fields.api_key.input.value.trim(),
-    };
-    if (fields.base_url.input.value.trim()) values.base_url = fields.base_url.input.value.trim();
-    return busy(submit, async () => {
-      try {
-        const { account } = await post("accounts", values);
-        done(account?.label);
-      } catch (error) {
-        if (!blame(error, fields)) throw error;
-      }
-    });
-  };
-  return h(
-    "form",
-    { onsubmit: act },
-    keyPage && h("p", {}, h("a", link, t("Where this provider gives out keys"))),
-    Object.values(fields).map((one) => one.node),
-    h("footer", { class: "row end" }, submit),
-  );
 }

@@ -10,49 +10,53 @@ const GROUPS = 5;
 
 /** The field, with `value()` and `isGood()`; it complains by itself. */
 export function newPassword(label, attributes = {}) {
-  const rule = h("p", { class: "soft rule" });
-  const meter = h(
-    "meter",
-    { min: "0", max: "100", low: "45", high: "75", optimum: "100", "aria-label": t("Strength") },
-  );
   const made = textField(label, { type: "password", autocomplete: "new-password", required: true, ...attributes });
-  const reveal = h(
-    "button",
-    { type: "button", class: "secondary small", onclick: () => show(made.input.type === "password") },
-    t("Show"),
-  );
-  const show = (isShown) => {
-    made.input.type = isShown ? "text" : "password";
-    say(reveal, isShown ? t("Hide") : t("Show"));
-  };
+  const judge = judgement(made.input);
+  const reveal = revealButton(made.input);
   const suggest = () => {
     made.input.value = suggestion();
-    show(true);
+    reveal.show(true);
     made.wrong("");
-    judge();
+    judge.draw();
     made.input.select();
   };
-  const judge = () => {
-    const missing = SHORTEST - [...made.input.value].length;
-    meter.value = strength(made.input.value);
+  const another = { type: "button", class: "secondary small", onclick: suggest, id: "suggest" };
+  made.node.append(...judge.nodes, h("div", { class: "row tight" }, reveal.node, h("button", another, t("Suggest one"))));
+  const isGood = () => {
+    const isLong = lengthOf(made.input) >= SHORTEST;
+    if (!isLong) made.wrong(t("Use at least {n} characters.", { n: SHORTEST }));
+    if (!isLong) made.input.focus();
+    return isLong;
+  };
+  return { ...made, isGood, value: () => made.input.value };
+}
+
+const lengthOf = (input) => [...input.value].length;
+
+function revealButton(input) {
+  const act = () => show(input.type === "password");
+  const node = h("button", { type: "button", class: "secondary small", onclick: act }, t("Show"));
+  const show = (isShown) => {
+    input.type = isShown ? "text" : "password";
+    say(node, isShown ? t("Hide") : t("Show"));
+  };
+  return { node, show };
+}
+
+/** A meter and words that follow what is typed. */
+function judgement(input) {
+  const rule = h("p", { class: "soft rule" });
+  const range = { min: "0", max: "100", low: "45", high: "75", optimum: "100" };
+  const meter = h("meter", { ...range, "aria-label": t("Strength") });
+  const draw = () => {
+    const missing = SHORTEST - lengthOf(input);
+    meter.value = strength(input.value);
     const word = meter.value < 45 ? t("Weak") : meter.value < 75 ? t("Good") : t("Strong");
     say(rule, missing > 0 ? t("At least {n} characters; {missing} more.", { n: SHORTEST, missing }) : word);
   };
-  const isGood = () => {
-    const isLong = [...made.input.value].length >= SHORTEST;
-    if (!isLong) made.wrong(t("Use at least {n} characters.", { n: SHORTEST }));
-    return isLong;
-  };
-  made.input.addEventListener("input", judge);
-  judge();
-  const buttons = h(
-    "div",
-    { class: "row tight" },
-    reveal,
-    h("button", { type: "button", class: "secondary small", onclick: suggest, id: "suggest" }, t("Suggest one")),
-  );
-  made.node.append(meter, rule, buttons);
-  return { ...made, isGood, value: () => made.input.value };
+  input.addEventListener("input", draw);
+  draw();
+  return { nodes: [meter, rule], draw };
 }
 
 /** Five groups of four from 31 signs that are not mixed up: 99 bits. */
