@@ -24,6 +24,9 @@ _LONG_S: Final = GAP_LIMITS_S[0]
 SMALL_BYTES: Final = 16_384
 """Of a body that is all there at once this much is held until it is written down, if only for the names in it."""
 
+_BESIDE_A_PIECE: Final = 56
+"""Bytes of memory that each piece takes besides its own, which is more than a token of a stream has."""
+
 
 class Tape:
     """The beginning of a body and the size of all of it."""
@@ -53,7 +56,7 @@ class Tape:
 
     @property
     def held_bytes(self) -> int:
-        return sum(map(len, self._pieces))
+        return sum(map(len, self._pieces)) + _BESIDE_A_PIECE * len(self._pieces)
 
 
 class _Nothing:
