@@ -36,6 +36,8 @@ _PRUNE_EVERY_BYTES: Final = 8 << 20
 """Of flights."""
 _MOST_HELD_BYTES: Final = 64 << 20
 """What waiting flights may take up while the file cannot be written."""
+_MUCH_TO_WORD_BYTES: Final = 1 << 20
+"""Of flights that wait, some 0.1 s of work; rows are safe before that is done."""
 _PRUNE_ROWS: Final = 1000
 """Deleted in one transaction, so that new rows are not kept waiting."""
 
@@ -222,8 +224,11 @@ class Ledger:
                 self._file = self._open_file(self._path, self._look)
                 self._look = Look.NEVER
             if batch:
+                rows = [(one.number, one.row) for one in batch]
+                if sum(one.flight.held_bytes for one in batch if one.flight is not None) > _MUCH_TO_WORD_BYTES:
+                    self._file.write(rows, {})
                 flights = {one.number: one.flight() for one in batch if one.flight is not None}
-                self._file.write([(one.number, one.row) for one in batch], flights)
+                self._file.write(rows, flights)
                 self._take_off(len(batch))
                 self._unpruned_bytes += sum(map(len, flights.values()))
             self._prune(self._file)

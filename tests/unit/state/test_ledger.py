@@ -323,6 +323,23 @@ def test_a_flight_is_put_in_words_by_the_writer_and_lies_beside_its_row(path: Pa
         assert connection.execute(sql).fetchall() == [("req_1", b"{}")]
 
 
+def test_rows_are_safe_before_much_is_put_in_words(path: Path) -> None:
+    found: list[list[str]] = []
+
+    class Large(Told):
+        def __call__(self) -> bytes:
+            found.append(request_ids(path))
+            return super().__call__()
+
+    ledger = Ledger(path)
+    ledger.start()
+    ledger.put(row(1), Large(held_bytes=8 << 20))
+    assert ledger.close()
+    assert found == [["req_1"]]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM exchanges JOIN flights USING (entry)").fetchone() == (1,)
+
+
 def test_flights_wait_with_their_rows_and_rows_without_them_when_too_much_waits(
     ledger: Ledger, stubborn: StubbornFile
 ) -> None:
