@@ -23,7 +23,9 @@ from iflow_cli_proxy.state.ledger_row import Row
 from iflow_cli_proxy.telemetry.masking import shown_body
 
 _WRITTEN_WITHIN_S: Final = 3.0
-"""The ledger takes 0.2 s; a gateway elsewhere writes to none that is seen here."""
+"""The ledger takes 0.2 s."""
+_PERHAPS_WITHIN_S: Final = 1.0
+"""An address may be that of the gateway here; one elsewhere writes to no ledger that is seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def replayed(session: Session, wanted: str, *, to: str = "", url: str = "") -> R
     settings, _ = session.load()
     name = request_id(secrets.token_bytes)
     answer = send(question, gateway_url(settings, url), client_key(settings, session.environ), name)
-    now = None if url else _recorded(session, name)
+    now = _recorded(session, name, _PERHAPS_WITHIN_S if url else _WRITTEN_WITHIN_S)
     reply = then.flight["client_reply"]
     kept = None if reply["body"] is None or reply["cut"] else reply["body"].encode()
     row = now.row if now is not None else _seen(then.row, answer, name)
@@ -85,9 +87,9 @@ def replayed(session: Session, wanted: str, *, to: str = "", url: str = "") -> R
     )
 
 
-def _recorded(session: Session, name: str) -> Found | None:
+def _recorded(session: Session, name: str, within_s: float) -> Found | None:
     """What the gateway noted of it, once it has."""
-    ends_at = time.monotonic() + _WRITTEN_WITHIN_S
+    ends_at = time.monotonic() + within_s
     while time.monotonic() < ends_at:
         connection = open_reader(session.paths().ledger_file, oldest=TABLES)
         if connection is None:

@@ -78,10 +78,21 @@ async def test_it_may_go_elsewhere_and_fail_there(tmp_path: Path) -> None:
     assert both.said_now.route == "up/other"
 
 
-async def test_a_gateway_elsewhere_tells_by_its_answer_alone(tmp_path: Path) -> None:
+async def test_the_gateway_here_may_be_named_by_its_address(tmp_path: Path) -> None:
     async with scene(tmp_path, [GOOD_ANSWER]) as gateway:
         await ask(gateway, GOOD_BODY)
         both = await again(tmp_path, url=gateway.url)
+    assert both.is_recorded
+    assert both.said_now.attempts == 1
+
+
+async def test_a_gateway_elsewhere_tells_by_its_answer_alone(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    async with scene(here, [GOOD_ANSWER]) as gateway, scene(there, [GOOD_ANSWER]) as elsewhere:
+        await ask(gateway, GOOD_BODY)
+        both = await again(here, url=elsewhere.url)
     assert not both.is_recorded
     assert both.differences == []
     assert (both.said_now.status, both.said_now.route, both.said_now.usage) == (200, "up/m", None)
