@@ -29,6 +29,7 @@ _MOST_FIELDS: Final = 1000
 _MANY_COLONS: Final = 100_000
 _AT: Final = re.compile(r"^(?P<what>.*?) - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<name>.*)`$", re.DOTALL)
+_ODD_FORM: Final = re.compile(r"^Expected `str` matching regex ")
 
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_raw: Final = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -172,6 +173,8 @@ def _named(error: Exception, prefix: str) -> JsonError:
     what, path = (found["what"], found["path"]) if found else (text, "")
     if missing := _MISSING.match(what):
         what, path = "Field required", f"{path}.{missing['name']}" if path else missing["name"]
+    elif _ODD_FORM.match(what):
+        what = "Text of another form than is expected here"  # and no regex, which tells a person nothing
     if path and prefix and not path.startswith("["):
         path = "." + path
     return JsonError(what.removeprefix("JSON is malformed: ").replace("`", ""), prefix + path.removesuffix("[...]"))

@@ -10,6 +10,7 @@ from iflow_cli_proxy.core.jsonx import MAX_DEPTH, JsonError
 class Inner(msgspec.Struct):
     role: str
     count: Annotated[int, msgspec.Meta(le=3)] = 0
+    kind: Annotated[str, msgspec.Meta(pattern="^[a-z]*$")] = ""
 
 
 class Outer(msgspec.Struct):
@@ -78,6 +79,7 @@ def test_depth_counts_lists_and_objects(value: object, depth: int) -> None:
         (b'{"items":[{"role":"a"},{}]}', "Field required", "items[1].role"),
         (b'{"items":[{"role":1}]}', "Expected str, got int", "items[0].role"),
         (b'{"items":[{"role":"a","count":4}]}', "Expected int <= 3", "items[0].count"),
+        (b'{"items":[{"role":"a","kind":"B"}]}', "Text of another form than is expected here", "items[0].kind"),
         (b'{"items":5}', "Expected array, got int", "items"),
         (b"[]", "Expected object, got array", ""),
     ],
@@ -152,7 +154,10 @@ def test_without_is_a_copy() -> None:
 
 
 def test_a_struct_becomes_plain_values() -> None:
-    assert jsonx.to_builtins(Outer(items=[Inner(role="a")])) == {"items": [{"role": "a", "count": 0}], "name": None}
+    assert jsonx.to_builtins(Outer(items=[Inner(role="a")])) == {
+        "items": [{"role": "a", "count": 0, "kind": ""}],
+        "name": None,
+    }
 
 
 def test_indented_text_means_the_same_and_ends_its_last_line() -> None:
