@@ -50,6 +50,7 @@ async def test_signing_out_takes_the_cookie_back() -> None:
 
 async def test_a_wrong_password_leaves_a_line_that_does_not_hold_it(caplog: pytest.LogCaptureFixture) -> None:
     async with admin_page() as browser:
+        caplog.clear()
         with caplog.at_level(logging.INFO, "iflow2api.admin"):
             await another(browser).log_in("canary wrong password")
 
