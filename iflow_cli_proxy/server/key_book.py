@@ -19,7 +19,8 @@ from iflow_cli_proxy.core.usage import estimate_tokens
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.pool.allowance import Admission, Allowances, Limit, Refusal
 from iflow_cli_proxy.pool.client_key import ClientKey
-from iflow_cli_proxy.state.keys import KeyFile, Loaded, Stamp
+from iflow_cli_proxy.state.atomic import Stamp
+from iflow_cli_proxy.state.keys import KeyFile, Loaded
 
 _LOG: Final = logging.getLogger("iflow2api.keys")
 LOOK_EVERY_S: Final = 1.0

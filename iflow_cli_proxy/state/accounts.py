@@ -29,10 +29,12 @@ from iflow_cli_proxy.state.account_file import (
     version_in,
 )
 from iflow_cli_proxy.state.atomic import (
+    Stamp,
     read_private,
     remove_leftovers,
     remove_private,
     rename_private,
+    stamp_of,
     tighten_folder,
     write_private,
 )
@@ -105,16 +107,9 @@ class AccountStore:
         accounts.sort(key=lambda each: (each.provider, each.label, each.id))
         return Loaded(accounts=tuple(accounts), damaged=tuple(damaged))
 
-    def stamps(self) -> Mapping[str, tuple[int, int, int]]:
-        """File name to mtime in nanoseconds, size and inode: differs from an earlier answer after any change."""
-        stamps = {}
-        for path in self._files():
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue
-            stamps[path.name] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        return stamps
+    def stamps(self) -> Mapping[str, Stamp]:
+        """By file name: differs from an earlier answer after any change."""
+        return {path.name: stamp for path in self._files() if (stamp := stamp_of(path)) is not None}
 
     def place(self, id: str) -> AccountPlace:
         """Where one account is kept, whether or not it exists."""

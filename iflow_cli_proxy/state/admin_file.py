@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import StateError
 from iflow_cli_proxy.core.jsonx import JsonError
-from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
+from iflow_cli_proxy.state.atomic import Stamp, read_private, remove_leftovers, stamp_of, write_private
 from iflow_cli_proxy.state.lock import FileLock
-
-Stamp: TypeAlias = tuple[int, int, int]
-"""Time of change in ns, size, inode: two files that differ have different stamps."""
 
 _VERSION: Final = 1
 _LEAST_COST: Final = 1 << 14
@@ -77,12 +74,7 @@ class AdminFile:
         return True
 
     def stamp(self) -> Stamp | None:
-        """Differs from an earlier answer after any change; None when there is no file."""
-        try:
-            status = self.path.lstat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return stamp_of(self.path)
 
     def _write(self, password: PasswordHash) -> None:
         remove_leftovers(self.path)

@@ -14,9 +14,12 @@ import secrets
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from iflow_cli_proxy.core.errors import StateError
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""When a file was changed (nanoseconds), its size and its inode."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -110,6 +113,15 @@ def read_private(path: Path, *, largest_bytes: int = _LARGEST_BYTES, is_ours: bo
     if len(data) > largest_bytes:
         raise _refused(path, f"it is larger than {largest_bytes} bytes")
     return data
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Differs from an earlier answer after any change; None when there is no file."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def make_private_folder(folder: Path) -> None:

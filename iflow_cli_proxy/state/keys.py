@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from iflow_cli_proxy.core.errors import ConfigError, StateError
 from iflow_cli_proxy.pool.client_key import ClientKey
-from iflow_cli_proxy.state.atomic import read_private, remove_leftovers, write_private
+from iflow_cli_proxy.state.atomic import Stamp, read_private, remove_leftovers, stamp_of, write_private
 from iflow_cli_proxy.state.key_entries import BadKeys, KeyText, NewerKeys, parse_keys, render_keys
 from iflow_cli_proxy.state.lock import FileLock
-
-Stamp: TypeAlias = tuple[int, int, int]
-"""Time of change in ns, size, inode: two files that differ have different stamps."""
 
 PARAM: Final = "--name"
 """Marks an error as one of usage: a name on the command line that fits nothing."""
@@ -52,12 +49,7 @@ class KeyFile:
         return Loaded(keys=text.keys, unknown=text.unknown)
 
     def stamp(self) -> Stamp | None:
-        """Differs from an earlier answer after any change; None when there is no file."""
-        try:
-            status = self.path.lstat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return stamp_of(self.path)
 
     def add(self, key: ClientKey) -> None:
         """Keep a new key; one that was revoked makes room for another of its name.

@@ -24,7 +24,8 @@ from iflow_cli_proxy.server.admin.throttle import Throttle
 from iflow_cli_proxy.server.state import ServerState
 from iflow_cli_proxy.signin.enrol import enrol
 from iflow_cli_proxy.signin.signed_in import SignedIn
-from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash, Stamp
+from iflow_cli_proxy.state.admin_file import AdminFile, PasswordHash
+from iflow_cli_proxy.state.atomic import Stamp
 from iflow_cli_proxy.wiring.services import Services
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from iflow_cli_proxy.server.admin.answers import json_answer
 from iflow_cli_proxy.server.admin.cookie import set_cookie, take_cookie
 from iflow_cli_proxy.server.admin.sessions import Session
 from iflow_cli_proxy.server.admin.visit import Visit
-from iflow_cli_proxy.state.admin_file import Stamp
+from iflow_cli_proxy.state.atomic import Stamp
 
 
 @dataclass(frozen=True, kw_only=True)
