@@ -2,8 +2,9 @@
 // The only script that is no module, because modules run after the page has been drawn.
 "use strict";
 {
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   const theme = localStorage.getItem("iflow2api.theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.theme = theme === "light" || theme === "dark" ? theme : system;
   const chosen = localStorage.getItem("iflow2api.language") ?? navigator.language;
   document.documentElement.lang = chosen.toLowerCase().startsWith("zh") ? "zh-Hans" : "en";
 }

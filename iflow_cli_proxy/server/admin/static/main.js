@@ -6,6 +6,7 @@ import { connect, disconnect } from "./live.js";
 import * as router from "./router.js";
 import { problem } from "./parts.js";
 import { showShell } from "./shell.js";
+import { followSystem } from "./theme.js";
 import { showSetup } from "./views/setup.js";
 import { showSignIn, signInAgain } from "./views/sign_in.js";
 import { loadLanguage, t } from "./words.js";
@@ -63,4 +64,5 @@ async function begin() {
 }
 
 document.querySelector(".skip").addEventListener("click", skip);
+followSystem();
 begin();
