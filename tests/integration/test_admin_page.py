@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.admin import PASSWORD
 from tests.support.admin_visitor import VIEWS, House, opened
-from tests.support.browser import ENTER, ESCAPE, TAB, Browser, browser, missing
+from tests.support.browser import ENTER, ESCAPE, TAB, Browser, missing
 from tests.support.gateway import chat_body, post_chat
 
 if reason := missing():
@@ -22,18 +21,6 @@ if reason := missing():
 
 NARROW = 380
 WIDE = 1600
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture
-async def house(chromium: Browser, tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(chromium, tmp_path) as made:
-        yield made
 
 
 # --- the door -----------------------------------------------------------------------------------------------------

@@ -5,14 +5,11 @@ As in `test_admin_page.py`, the console stays empty.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.support.admin import PASSWORD
-from tests.support.admin_visitor import House, opened
-from tests.support.browser import ENTER, ESCAPE, TAB, Browser, browser, missing
+from tests.support.admin_visitor import House
+from tests.support.browser import ENTER, ESCAPE, TAB, missing
 from tests.support.gateway import chat_body, post_chat
 
 if reason := missing():
@@ -20,18 +17,6 @@ if reason := missing():
 
 FOCUS = "const one = document.activeElement; return one.ariaLabel || one.innerText"
 """What a screen reader would say of where the keyboard is."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture
-async def house(chromium: Browser, tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(chromium, tmp_path) as made:
-        yield made
 
 
 async def test_what_was_typed_outlives_the_session(house: House) -> None:

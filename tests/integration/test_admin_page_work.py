@@ -5,14 +5,13 @@ As in `test_admin_page.py`, the console stays empty.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from iflow_cli_proxy.core import jsonx
 from tests.support.admin_visitor import House, opened
-from tests.support.browser import Browser, browser, missing
+from tests.support.browser import Browser, missing
 from tests.support.gateway import chat_body, post_chat
 
 if reason := missing():
@@ -21,18 +20,6 @@ if reason := missing():
 
 RECORDED = "(await (await fetch('/admin/requests')).json()).requests.length"
 """Rows of the ledger, which is written in batches."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture
-async def house(chromium: Browser, tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(chromium, tmp_path) as made:
-        yield made
 
 
 # --- accounts -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ adds by itself, and what stands in its address bar at the end.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.demo.tokens import Rules
 from iflow_cli_proxy.pool.saved import SavedAccount
 from iflow_cli_proxy.signin import pages
-from tests.support.browser import Browser, BrowserError, browser, missing
+from tests.support.browser import Browser, BrowserError, missing
 from tests.support.gateway import chat_body, post_chat
 from tests.support.people import Household, household
 
@@ -78,12 +78,6 @@ class Someone:
             status, _, body = await post_chat(gateway, chat_body(model=model))
         assert status == 200, body
         assert jsonx.decode(body)["choices"][0]["message"]["content"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture

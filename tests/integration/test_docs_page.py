@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
 
-from tests.support.browser import Browser, browser, missing
+from tests.support.browser import Browser, missing
 from tests.support.described import operations
 from tests.support.gateway import RunningGateway, running_gateway, upstream_table
 
@@ -18,12 +18,6 @@ if reason := missing():
 OWN: Final = [operation["operationId"] for _, _, operation in operations() if "x-same-as" not in operation]
 NOWHERE: Final = upstream_table("http://127.0.0.1:9/v1")
 SEEN: Final = "[...document.querySelectorAll('.operation')].filter((one) => one.offsetParent).map((one) => one.id)"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture

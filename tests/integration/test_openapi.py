@@ -20,11 +20,10 @@ from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.demo.run import start_demo
 from iflow_cli_proxy.demo.tokens import Rules
 from iflow_cli_proxy.server.openapi import document
-from tests.support.admin import PASSWORD, Browser, admin_page, steer
+from tests.support.admin import PASSWORD, Browser, Reply, admin_page, steer
 from tests.support.described import (
     DOCUMENT,
     META_SCHEMA,
-    Answer,
     Example,
     as_page,
     as_program,
@@ -199,7 +198,7 @@ async def test_ways_into_the_admin_page_are_as_described() -> None:
             "adminChangePassword": lambda: page.post("/admin/password", {"current": PASSWORD, "new": PASSWORD + "!"}),
         }.items():
             reply = await call()
-            check(operation_of(name), Answer(reply.status, reply.headers, reply.body), 200)
+            check(operation_of(name), reply, 200)
 
 
 async def test_a_sign_in_by_device_code_is_as_described() -> None:
@@ -207,15 +206,15 @@ async def test_a_sign_in_by_device_code_is_as_described() -> None:
     async with await start_demo(delay_s=0, rules=rules) as demo, admin_page(demo.toml) as page:
         asked = {"provider": "standard"}
         begun = await page.post("/admin/oauth/device", asked)
-        check(operation_of("beginDeviceCodeSignIn"), Answer(begun.status, begun.headers, begun.body), 200)
+        check(operation_of("beginDeviceCodeSignIn"), begun, 200)
         async with asyncio.timeout(PATIENCE_S):
             while (flow := await page.get(f"/admin/oauth/flows/{begun.json['flow']}")).json["state"] == "waiting":  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        check(operation_of("getSignIn"), Answer(flow.status, flow.headers, flow.body), 200)
+        check(operation_of("getSignIn"), flow, 200)
         assert flow.json["state"] == "done"
         account = flow.json["account"]["id"]
         refreshed = await page.post(f"/admin/accounts/{account}/refresh", {})
-        check(operation_of("refreshAccount"), Answer(refreshed.status, refreshed.headers, refreshed.body), 200)
+        check(operation_of("refreshAccount"), refreshed, 200)
         initiated = await send(page.http, "POST", f"{page.gateway.url}/auth/initiate", body={"provider": "standard"})
         check(operation_of("beginDeviceSignIn"), initiated, 200)
         fields = {name: initiated.json[name] for name in ("device_code", "code_verifier", "interval")}
@@ -242,7 +241,7 @@ async def test_what_the_ledger_and_the_keys_hold_is_as_described() -> None:
         }
         for name, path in calls.items():
             reply = await page.get(path)
-            check(operation_of(name), Answer(reply.status, reply.headers, reply.body), 200)
+            check(operation_of(name), reply, 200)
 
 
 @pytest.mark.parametrize("example", [one for one in examples() if one.body is not None], ids=lambda example: example.id)
@@ -260,7 +259,7 @@ def test_an_example_shows_its_answer(example: Example) -> None:
         assert shown, "pytest --regold tests/integration/test_openapi.py records it"
 
 
-def record(example: Example, answer: Answer) -> None:
+def record(example: Example, answer: Reply) -> None:
     """Those that have no answer yet; long lists are shown by their first rows."""
     found = jsonx.decode(RECORDED.read_bytes())
     if example.told.get("record") is False or example.id in found:
@@ -314,7 +313,7 @@ async def limited_gateway() -> AsyncIterator[tuple[RunningGateway, aiohttp.Clien
         yield gateway, session
 
 
-def check(operation: Any, answer: Answer, status: int) -> None:
+def check(operation: Any, answer: Reply, status: int) -> None:
     assert answer.status == status, answer.body[:500]
     assert complaints(operation, answer) == []
 
@@ -392,23 +391,23 @@ EVENTS: Final = {"content-type": "text/event-stream"}
 
 
 def test_a_good_answer_has_no_faults() -> None:
-    assert complaints(CHAT, Answer(200, JSON, jsonx.encode(GOOD))) == []
-    assert complaints(CHAT, Answer(200, EVENTS, b"data: %b\n\ndata: [DONE]\n\n" % jsonx.encode(GOOD))) == []
+    assert complaints(CHAT, Reply(200, JSON, jsonx.encode(GOOD))) == []
+    assert complaints(CHAT, Reply(200, EVENTS, b"data: %b\n\ndata: [DONE]\n\n" % jsonx.encode(GOOD))) == []
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(302, JSON, b"{}"),
-        Answer(200, {"content-type": "text/html"}, b"<p>"),
-        Answer(200, JSON | {"x-iflow2api-surprise": "1"}, jsonx.encode(GOOD)),
-        Answer(200, JSON, jsonx.encode({**GOOD, "choices": [{"index": -1, "message": {}}]})),
-        Answer(200, JSON, jsonx.encode({name: value for name, value in GOOD.items() if name != "model"})),
-        Answer(401, JSON, b'{"type":"error","message":"of another protocol"}'),
-        Answer(200, EVENTS, b"data: {}\n\ndata: [DONE]\n\n"),
-        Answer(200, EVENTS, b"data: %b\n\n" % jsonx.encode(GOOD)),
-        Answer(200, EVENTS, b""),
+        Reply(302, JSON, b"{}"),
+        Reply(200, {"content-type": "text/html"}, b"<p>"),
+        Reply(200, JSON | {"x-iflow2api-surprise": "1"}, jsonx.encode(GOOD)),
+        Reply(200, JSON, jsonx.encode({**GOOD, "choices": [{"index": -1, "message": {}}]})),
+        Reply(200, JSON, jsonx.encode({name: value for name, value in GOOD.items() if name != "model"})),
+        Reply(401, JSON, b'{"type":"error","message":"of another protocol"}'),
+        Reply(200, EVENTS, b"data: {}\n\ndata: [DONE]\n\n"),
+        Reply(200, EVENTS, b"data: %b\n\n" % jsonx.encode(GOOD)),
+        Reply(200, EVENTS, b""),
     ],
 )
-def test_whatever_is_not_as_described_is_seen(answer: Answer) -> None:
+def test_whatever_is_not_as_described_is_seen(answer: Reply) -> None:
     assert complaints(CHAT, answer)

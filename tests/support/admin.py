@@ -26,12 +26,16 @@ PASSWORD: Final = "correct horse battery"
 class Reply:
     status: int
     headers: Mapping[str, str]
-    """In lower case."""
+    """Names in lower case."""
     body: bytes
 
     @property
     def json(self) -> Any:
         return jsonx.decode(self.body)
+
+    @property
+    def type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0]
 
     @property
     def kind(self) -> str:

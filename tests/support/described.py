@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.openapi.document import build
-from tests.support.admin import Browser
+from tests.support.admin import Browser, Reply
 
 DOCUMENT: Final = build()
 META_SCHEMA: Final = jsonx.decode(Path(__file__).with_name("openapi_3_1.json").read_bytes())
@@ -53,23 +53,7 @@ class Example:
         return f"{path}?{query}" if query else path
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return jsonx.decode(self.body)
-
-    @property
-    def type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0]
-
-
-Sender: TypeAlias = Callable[[str, str, Json, Mapping[str, str]], Awaitable[Answer]]
+Sender: TypeAlias = Callable[[str, str, Json, Mapping[str, str]], Awaitable[Reply]]
 """Sends method, path, body (None: none) and headers to a gateway."""
 
 
@@ -94,7 +78,7 @@ def one_of(id: str) -> Example:
     return found
 
 
-async def ask(sender: Sender, example: Example) -> Answer:
+async def ask(sender: Sender, example: Example) -> Reply:
     """Send it, after those that have to come before."""
     ids = {}
     for name, earlier in example.told.get("after", {}).items():
@@ -106,10 +90,10 @@ async def ask(sender: Sender, example: Example) -> Answer:
     return await sender(example.method.upper(), example.url(ids), example.body, example.told.get("headers", {}))
 
 
-async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: Json = None, **more: Any) -> Answer:
+async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: Json = None, **more: Any) -> Reply:
     sent = {} if body is None else {"json": body}
     async with session.request(method, url, allow_redirects=False, **sent, **more) as answer:
-        return Answer(
+        return Reply(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, await answer.read()
         )
 
@@ -117,7 +101,7 @@ async def send(session: aiohttp.ClientSession, method: str, url: str, *, body: J
 def as_program(session: aiohttp.ClientSession, base: str) -> Sender:
     """By somebody who sends nothing but what the example says."""
 
-    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Answer:
+    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Reply:
         return await send(session, method, base + url, body=body, headers=headers)
 
     return sender
@@ -126,14 +110,13 @@ def as_program(session: aiohttp.ClientSession, base: str) -> Sender:
 def as_page(page: Browser) -> Sender:
     """By the admin page of somebody who is signed in."""
 
-    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Answer:
-        reply = await page.send(method, url, body, **headers)
-        return Answer(reply.status, reply.headers, reply.body)
+    async def sender(method: str, url: str, body: Json, headers: Mapping[str, str]) -> Reply:
+        return await page.send(method, url, body, **headers)
 
     return sender
 
 
-def complaints(operation: Mapping[str, Any], answer: Answer) -> list[str]:
+def complaints(operation: Mapping[str, Any], answer: Reply) -> list[str]:
     """Where an answer is not what the operation promises; nothing if it is."""
     told = response_of(operation, answer.status)
     if told is None:
@@ -175,7 +158,7 @@ def faults(schema: Json, value: Json) -> list[str]:
     return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
 
 
-def events_of(answer: Answer) -> list[bytes]:
+def events_of(answer: Reply) -> list[bytes]:
     """The data of each event of a stream, end marks included."""
     if answer.type == "application/x-ndjson":
         return answer.body.splitlines()
@@ -183,7 +166,7 @@ def events_of(answer: Answer) -> list[bytes]:
     return [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
 
 
-def _of_body(media: Mapping[str, Any], answer: Answer) -> list[str]:
+def _of_body(media: Mapping[str, Any], answer: Reply) -> list[str]:
     if "x-item-schema" not in media:
         value = jsonx.decode(answer.body) if answer.type.endswith("json") else answer.body.decode()
         return faults(media["schema"], value)
