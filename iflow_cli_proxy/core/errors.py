@@ -6,9 +6,10 @@ know HTTP statuses and wire shapes: those are tables in `protocols/*/errors.py`,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Blame(StrEnum):
@@ -27,6 +28,9 @@ class Retry(StrEnum):
     SAME = "same"
     OTHER_ACCOUNT = "other_account"
     OTHER_ROUTE = "other_route"
+
+
+_LONGEST_WAIT_S: Final = 86_400
 
 
 class GatewayError(Exception):
@@ -61,6 +65,13 @@ class GatewayError(Exception):
         self.code = code
         self.retry_after_s = retry_after_s
         self.status = status
+
+    @property
+    def wait_s(self) -> int | None:
+        """`retry_after_s` as clients are told it: whole seconds, from one to a day."""
+        if self.retry_after_s is None:
+            return None
+        return math.ceil(min(max(1, self.retry_after_s), _LONGEST_WAIT_S))
 
 
 class InternalError(GatewayError):

@@ -5,7 +5,6 @@ Source: OpenAI API reference, "Error codes"; which status a fault deserves is RE
 
 from __future__ import annotations
 
-import math
 from typing import Final, NamedTuple
 
 from iflow_cli_proxy.core import errors, jsonx
@@ -72,7 +71,6 @@ _KIND_BY_TYPE: Final = {
 """For errors without a code; `invalid_request_error` is what the rest amounts to."""
 
 _KIND_BY_CODE: Final = {row.code: kind for kind, row in reversed(TABLE.items()) if row.code}
-_LONGEST_WAIT_S: Final = 86_400
 
 
 def error_object(error: GatewayError) -> Json:
@@ -96,8 +94,8 @@ def stream_error(error: GatewayError) -> bytes:
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorReply:
     headers = {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(math.ceil(min(max(1, error.retry_after_s), _LONGEST_WAIT_S)))
+    if error.wait_s is not None:
+        headers["retry-after"] = str(error.wait_s)
     if error.blame is Blame.UPSTREAM and error.retry is Retry.NEVER:
         # OpenAI's SDKs obey it; the upstream may have done the work (RELIABILITY R1.8).
         headers["x-should-retry"] = "false"

@@ -6,7 +6,6 @@ deserves is RELIABILITY section 2, except that an overloaded upstream is Anthrop
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Final, NamedTuple
 
@@ -74,7 +73,6 @@ _KIND_BY_TYPE: Final = {
 
 _KEEPS_STATUS: Final = frozenset({"upstream_rejected", "content_filtered"})
 """Kinds whose error may carry the upstream's own 4xx."""
-_LONGEST_WAIT_S: Final = 86_400
 
 _TOO_LONG: Final = "prompt is too long: "
 """How Claude Code knows that it has to shorten the conversation."""
@@ -99,8 +97,8 @@ def stream_error(error: GatewayError) -> bytes:
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorReply:
     headers = {"request-id": request_id} if request_id else {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(math.ceil(min(max(1, error.retry_after_s), _LONGEST_WAIT_S)))
+    if error.wait_s is not None:
+        headers["retry-after"] = str(error.wait_s)
     if error.blame is Blame.UPSTREAM and error.retry is Retry.NEVER:
         # Anthropic's SDKs obey it; the upstream may have done the work (RELIABILITY R1.8).
         headers["x-should-retry"] = "false"

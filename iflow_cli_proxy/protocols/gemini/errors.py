@@ -6,7 +6,6 @@ ErrorInfo, so that it survives the trip.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Final
 
@@ -51,7 +50,6 @@ _KEEPS_STATUS: Final = frozenset({"upstream_rejected", "content_filtered"})
 """Kinds whose error may carry the upstream's own 4xx."""
 _DOMAIN: Final = "iflow2api"
 _TYPE: Final = "type.googleapis.com/google.rpc."
-_LONGEST_WAIT_S: Final = 86_400
 _SECONDS: Final = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)s")
 
 
@@ -71,8 +69,8 @@ def failure_error(event: Failed) -> GatewayError:
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorReply:
     headers = {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(_wait_s(error.retry_after_s))
+    if error.wait_s is not None:
+        headers["retry-after"] = str(error.wait_s)
     return ErrorReply(status=_status(error), body=jsonx.encode(error_object(error)), headers=headers)
 
 
@@ -111,17 +109,13 @@ def _status(error: GatewayError) -> int:
     return STATUS[error.kind]
 
 
-def _wait_s(seconds: float) -> int:
-    return math.ceil(min(max(1, seconds), _LONGEST_WAIT_S))
-
-
 def _details(error: GatewayError) -> list[Json]:
     details: list[Json] = [{"@type": f"{_TYPE}ErrorInfo", "reason": error.kind.upper(), "domain": _DOMAIN}]
     if error.param:
         violation = {"field": error.param, "description": error.message}
         details.append({"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]})
-    if error.retry_after_s is not None:
-        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{_wait_s(error.retry_after_s)}s"})
+    if error.wait_s is not None:
+        details.append({"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{error.wait_s}s"})
     return details
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from iflow_cli_proxy.core import jsonx
@@ -15,13 +14,12 @@ STATUS: Final = {kind: row.status for kind, row in TABLE.items()}
 """Which status a fault deserves is the same everywhere (RELIABILITY section 2)."""
 _KEEPS_STATUS: Final = frozenset({"upstream_rejected", "content_filtered"})
 """Kinds whose error may carry the upstream's own 4xx."""
-_LONGEST_WAIT_S: Final = 86_400
 
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorReply:
     headers = {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(math.ceil(min(max(1, error.retry_after_s), _LONGEST_WAIT_S)))
+    if error.wait_s is not None:
+        headers["retry-after"] = str(error.wait_s)
     status = STATUS[error.kind]
     if error.kind in _KEEPS_STATUS and error.status is not None and 400 <= error.status < 500:
         status = error.status

@@ -8,6 +8,7 @@ from iflow_cli_proxy.core.errors import (
     GatewayError,
     InvalidRequest,
     Overloaded,
+    RateLimited,
     Rejected,
     Retry,
     TimedOut,
@@ -81,3 +82,8 @@ def test_of_kind_takes_the_most_general_class_and_an_unknown_kind_is_an_upstream
     assert type(of_kind("upstream_auth", "m")) is CredentialError
     assert type(of_kind("no such kind", "m")) is UpstreamError
     assert of_kind("upstream_timeout", "m").message == "m"
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [(None, None), (0.0, 1), (1.2, 2), (30.0, 30), (float("inf"), 86_400)])
+def test_a_wait_is_told_in_whole_seconds_from_one_to_a_day(seconds: float | None, whole: int | None) -> None:
+    assert RateLimited("Slow down.", retry_after_s=seconds).wait_s == whole
