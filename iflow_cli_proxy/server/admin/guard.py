@@ -19,12 +19,12 @@ from iflow_cli_proxy.server.admin.cookie import cookies_in
 from iflow_cli_proxy.server.admin.sessions import Session, has_csrf
 from iflow_cli_proxy.server.admin.visit import Visit, signed_out
 from iflow_cli_proxy.server.middleware.client_auth import is_own_host
+from iflow_cli_proxy.server.origin import is_foreign, is_ours
 
 if TYPE_CHECKING:
     from iflow_cli_proxy.server.admin.desk import Desk
 
 CSRF_HEADER: Final = "x-csrf-token"
-_SITE: Final = "Sec-Fetch-Site"
 
 Answer: TypeAlias = Json | web.StreamResponse
 Handler: TypeAlias = Callable[[Visit], Awaitable[Answer]]
@@ -106,22 +106,13 @@ def _check_host(request: web.Request, bound: str, named: tuple[str, ...]) -> Non
 
 def _check_origin(request: web.Request, *, must_be_named: bool) -> None:
     """Raises Forbidden unless a page of ours asks (I27). Programs that change something have to name one too."""
-    origins = request.headers.getall(hdrs.ORIGIN, ())
-    site = request.headers.get(_SITE, "")
-    is_ours = len(origins) == 1 and _is_same(origins[0], request.host)
-    is_foreign = (bool(origins) and not is_ours) or site not in ("", "same-origin", "none")
-    if is_foreign or (must_be_named and not is_ours and site != "same-origin"):
+    if is_foreign(request) or (must_be_named and not is_ours(request)):
         raise Forbidden(
             "Only the admin page itself may do this.",
             hint="programs use `iflow2api` or send an Origin header with this address",
             param="Origin",
             code="foreign_origin",
         )
-
-
-def _is_same(origin: str, host: str) -> bool:
-    scheme, _, rest = origin.lower().partition("://")
-    return scheme in ("http", "https") and bool(host) and rest == host.lower()
 
 
 def _check_type(request: web.Request) -> None:
