@@ -5,18 +5,17 @@ Knows the wire. Refuses to know who asks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import ClientError, ConfigError, GatewayError
 from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.language import ENGLISH, of_accept_language, translate
 from iflow_cli_proxy.protocols.openai_errors import TABLE
+from iflow_cli_proxy.server.json_answer import json_answer
 
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
@@ -30,7 +29,6 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 """On every answer under /admin."""
 
-_LONGEST_WAIT_S: Final = 86_400
 _FOR_READING: Final = frozenset({"help", "next_step", "notice"})
 """Fields of answers that hold sentences of ours."""
 
@@ -64,10 +62,6 @@ def spoken(value: Json, language: str) -> Json:
             return value
 
 
-def json_answer(value: Json, status: int = 200) -> web.Response:
-    return web.Response(body=jsonx.encode(value), content_type="application/json", status=status)
-
-
 def error_document(error: GatewayError, language: str = ENGLISH) -> dict[str, Json]:
     """`kind` is the error's own word where it has one."""
     return {
@@ -81,9 +75,8 @@ def error_document(error: GatewayError, language: str = ENGLISH) -> dict[str, Js
 def error_answer(error: GatewayError, language: str = ENGLISH) -> web.Response:
     """`{"error": {"kind", "message", "hint", "param"}}`."""
     response = json_answer({"error": error_document(error, language)}, status_of(error))
-    if error.retry_after_s is not None:
-        wait_s = math.ceil(min(max(1.0, error.retry_after_s), _LONGEST_WAIT_S))
-        response.headers[hdrs.RETRY_AFTER] = str(wait_s)
+    if error.wait_s is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(error.wait_s)
     return response
 
 

@@ -14,10 +14,11 @@ from aiohttp import hdrs, web
 
 from iflow_cli_proxy.core.errors import Forbidden, InvalidRequest, NotFound, UnsupportedMedia
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.server.admin.answers import json_answer, language_of, spoken
+from iflow_cli_proxy.server.admin.answers import language_of, spoken
 from iflow_cli_proxy.server.admin.cookie import cookies_in
 from iflow_cli_proxy.server.admin.sessions import Session, has_csrf
 from iflow_cli_proxy.server.admin.visit import Visit, signed_out
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.middleware.client_auth import is_own_host
 from iflow_cli_proxy.server.origin import is_foreign, is_ours
 

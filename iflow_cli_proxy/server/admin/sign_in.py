@@ -13,10 +13,10 @@ from aiohttp import web
 from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core.errors import Unauthenticated
 from iflow_cli_proxy.core.jsonx import Json
-from iflow_cli_proxy.server.admin.answers import json_answer
 from iflow_cli_proxy.server.admin.cookie import set_cookie, take_cookie
 from iflow_cli_proxy.server.admin.sessions import Session
 from iflow_cli_proxy.server.admin.visit import Visit
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.state.atomic import Stamp
 
 

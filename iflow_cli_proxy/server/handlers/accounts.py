@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import NotFound
-from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.server.account_rows import account_rows
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.origin import refuse_other_origins
 from iflow_cli_proxy.server.privilege import refuse_limited_callers
@@ -19,7 +18,7 @@ from iflow_cli_proxy.server.privilege import refuse_limited_callers
 async def list_accounts(request: web.Request) -> web.Response:
     """Every account that is known, those included that are not in use."""
     refuse_strangers(request)
-    return answer_json({"accounts": account_rows(request.app[STATE])})
+    return json_answer({"accounts": account_rows(request.app[STATE])})
 
 
 async def reset(request: web.Request) -> web.Response:
@@ -27,16 +26,10 @@ async def reset(request: web.Request) -> web.Response:
     refuse_strangers(request)
     if not await request.app[STATE].reset_account(request.match_info["id"]):
         raise NotFound("There is no such account.", hint="`iflow2api token list --json` shows the ids")
-    return answer_json({"reset": True})
+    return json_answer({"reset": True})
 
 
 def refuse_strangers(request: web.Request) -> None:
     """Raises Forbidden for a page of another origin and for a caller who may not use everything."""
     refuse_other_origins(request)
     refuse_limited_callers(request)
-
-
-def answer_json(value: Json) -> web.Response:
-    return web.Response(
-        body=jsonx.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
-    )

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from iflow_cli_proxy import __version__
 from iflow_cli_proxy.core import jsonx
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.state import ServerState
 
@@ -16,7 +17,7 @@ async def greet(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    return _json({"status": "ok", "version": __version__})
+    return json_answer({"status": "ok", "version": __version__})
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -31,8 +32,8 @@ async def ready(request: web.Request) -> web.Response:
     elif not accounts:
         reason = "no account: `iflow2api login` signs one in, `iflow2api token list` shows what there is"
     else:
-        return _json({"status": "ready", "accounts": accounts, **_worries(state)})
-    return _json({"status": "not ready", "reason": reason, "accounts": accounts}, status=503)
+        return json_answer({"status": "ready", "accounts": accounts, **_worries(state)})
+    return json_answer({"status": "not ready", "reason": reason, "accounts": accounts}, status=503)
 
 
 def _worries(state: ServerState) -> dict[str, jsonx.Json]:
@@ -41,7 +42,3 @@ def _worries(state: ServerState) -> dict[str, jsonx.Json]:
     if not unsaved:
         return {}
     return {"degraded": f"the newest credentials of {len(unsaved)} accounts could not be saved; see the log"}
-
-
-def _json(value: jsonx.Json, status: int = 200) -> web.Response:
-    return web.Response(body=jsonx.encode(value), content_type="application/json", status=status)

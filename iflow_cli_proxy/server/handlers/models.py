@@ -8,25 +8,25 @@ from aiohttp import web
 
 from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest, NotFound, UnknownModel
-from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.pool.client_key import allows_model
 from iflow_cli_proxy.protocols import CODECS, ollama_models
 from iflow_cli_proxy.protocols.checking import invalid, read_object
 from iflow_cli_proxy.protocols.listing import ModelRow
 from iflow_cli_proxy.routing.resolve import Described, RoutingTable, describe
 from iflow_cli_proxy.server.body import read_json_body
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 
 
 async def list_models(request: web.Request) -> web.Response:
     codec = CODECS[request[EXCHANGE].protocol]
-    return _json(codec.model_page(list(_rows(request)), request.query))
+    return json_answer(codec.model_page(list(_rows(request)), request.query))
 
 
 async def list_vision_models(request: web.Request) -> web.Response:
     """Those that take images themselves."""
     codec = CODECS[request[EXCHANGE].protocol]
-    return _json(codec.model_page([row for row in _rows(request) if row.has_vision], request.query))
+    return json_answer(codec.model_page([row for row in _rows(request) if row.has_vision], request.query))
 
 
 async def get_model(request: web.Request) -> web.Response:
@@ -48,11 +48,11 @@ async def show_ollama_model(request: web.Request) -> web.Response:
 
 
 async def list_loaded_models(request: web.Request) -> web.Response:
-    return _json(ollama_models.running_body(_rows(request)))
+    return json_answer(ollama_models.running_body(_rows(request)))
 
 
 async def tell_ollama_version(request: web.Request) -> web.Response:
-    return _json(ollama_models.version_body())
+    return json_answer(ollama_models.version_body())
 
 
 async def refuse_method(request: web.Request) -> web.Response:
@@ -69,7 +69,7 @@ def _shown(request: web.Request, asked: str) -> web.Response:
             "This model is not listed here.", hint="see GET /v1/models or run `iflow2api models`", param="model"
         )
     shown = found.model.id if found.model.id.lower() == asked.lower() else asked
-    return _json(CODECS[request[EXCHANGE].protocol].model_object(_row(shown, found)))
+    return json_answer(CODECS[request[EXCHANGE].protocol].model_object(_row(shown, found)))
 
 
 def _table(request: web.Request) -> RoutingTable:
@@ -112,7 +112,3 @@ def _row(shown: str, found: Described) -> ModelRow:
         provider=found.provider,
         thinking=model.thinking,
     )
-
-
-def _json(body: Json) -> web.Response:
-    return web.Response(body=jsonx.encode(body), content_type="application/json")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from iflow_cli_proxy.core import jsonx
 from iflow_cli_proxy.core.errors import InvalidRequest
-from iflow_cli_proxy.core.jsonx import Json
 from iflow_cli_proxy.gateway.record import Exchange
 from iflow_cli_proxy.pool.client_key import Caller
 from iflow_cli_proxy.protocols import response_history
 from iflow_cli_proxy.protocols.base import Envelope
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.keys import EXCHANGE, STATE
 from iflow_cli_proxy.server.stored_responses import StoredResponses
 
@@ -62,7 +61,7 @@ async def get_response(request: web.Request) -> web.Response:
         raise InvalidRequest(
             "`stream`: an answer that is kept is not streamed again.", param="stream", hint="leave `stream` out"
         )
-    return _json(_found(request).response)
+    return json_answer(_found(request).response)
 
 
 async def list_input_items(request: web.Request) -> web.Response:
@@ -70,14 +69,14 @@ async def list_input_items(request: web.Request) -> web.Response:
     page = response_history.input_items(
         _found(request), limit=query.get("limit", ""), order=query.get("order", ""), after=query.get("after", "")
     )
-    return _json(page)
+    return json_answer(page)
 
 
 async def delete_response(request: web.Request) -> web.Response:
     response_id = request.match_info["id"]
     if not request.app[STATE].responses.delete(owner_of(request[EXCHANGE].caller), response_id):
         raise response_history.unknown_response(response_id)
-    return _json(response_history.deleted(response_id))
+    return json_answer(response_history.deleted(response_id))
 
 
 def _found(request: web.Request) -> response_history.Stored:
@@ -86,7 +85,3 @@ def _found(request: web.Request) -> response_history.Stored:
     if found is None:
         raise response_history.unknown_response(response_id)
     return found
-
-
-def _json(body: Json) -> web.Response:
-    return web.Response(body=jsonx.encode(body), content_type="application/json")

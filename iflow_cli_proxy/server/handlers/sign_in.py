@@ -17,6 +17,7 @@ from iflow_cli_proxy.core.errors import Busy, Draining, GatewayError, InvalidReq
 from iflow_cli_proxy.core.jsonx import Json, JsonError
 from iflow_cli_proxy.core.secret import Secret
 from iflow_cli_proxy.server.body import read_json_body
+from iflow_cli_proxy.server.json_answer import json_answer
 from iflow_cli_proxy.server.keys import STATE
 from iflow_cli_proxy.server.origin import refuse_other_origins
 from iflow_cli_proxy.server.privilege import refuse_limited_callers
@@ -44,7 +45,7 @@ async def initiate(request: web.Request) -> web.Response:
         grant = await flow.begin()
     except GatewayError as error:
         return _failed(error)
-    return _json(
+    return json_answer(
         {
             "verification_uri": grant.verification_uri,
             "verification_uri_complete": grant.verification_uri_complete,
@@ -68,7 +69,7 @@ async def poll(request: web.Request) -> web.Response:
     fields = await _fields(request, state)
     code, verifier = _text(fields, "device_code"), _text(fields, "code_verifier")
     if not code or not verifier:
-        return _json(
+        return json_answer(
             {"error": {"message": "Missing device_code or code_verifier", "type": "invalid_request"}}, status=400
         )
     provider = _provider(fields)
@@ -80,7 +81,7 @@ async def poll(request: web.Request) -> web.Response:
         flow = _flow(state, provider)
         grant = flow.resume(device_code=Secret(code), verifier=verifier, interval_s=_interval_s(fields))
         signed_in = await flow.wait(grant, is_given_up=lambda: state.is_draining)
-        return _json(await _kept(state, provider, signed_in, label))
+        return json_answer(await _kept(state, provider, signed_in, label))
     except GivenUp as error:
         raise Draining("The gateway is stopping; ask again with the same code.", retry_after_s=_COME_BACK_S) from error
     except GatewayError as error:
@@ -153,10 +154,4 @@ def _text(fields: dict[str, Any], name: str) -> str:
 def _failed(error: GatewayError) -> web.Response:
     """Every failure of a sign-in has one shape there, and one status."""
     message = f"{error.message} {error.hint}".strip()
-    return _json({"error": {"message": message, "type": "authentication_error", "code": 500}}, status=500)
-
-
-def _json(value: Json, status: int = 200) -> web.Response:
-    return web.Response(
-        body=jsonx.encode(value), content_type="application/json", status=status, headers={"Cache-Control": "no-store"}
-    )
+    return json_answer({"error": {"message": message, "type": "authentication_error", "code": 500}}, status=500)
